@@ -1,0 +1,4 @@
+//! The tidegate host, in reading order.
+
+pub mod flink;
+pub mod model;
