@@ -1,4 +1,9 @@
 //! The tidegate host, in reading order.
 
+pub mod event;
 pub mod flink;
+pub mod metrics;
 pub mod model;
+pub mod plugin;
+pub mod policy;
+pub mod state;
