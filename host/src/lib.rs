@@ -1,5 +1,7 @@
 //! The tidegate host, in reading order.
 
+pub mod collect;
+pub mod control;
 pub mod event;
 pub mod flink;
 pub mod metrics;

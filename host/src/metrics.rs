@@ -20,8 +20,6 @@ pub struct Metrics {
     plugin_time: Family<PluginName, Histogram, fn() -> Histogram>,
     events: Family<EventLabels, Counter>,
     events_dropped: Family<PluginName, Counter>,
-    requests: Family<ClusterLabels, Counter>,
-    received: Family<ClusterLabels, Counter>,
     list_errors: Family<ClusterLabels, Counter>,
 }
 
@@ -89,10 +87,6 @@ impl Default for Metrics {
         registry.register("events", "Events handed to the handlers, after de-duplication", events.clone());
         let events_dropped = Family::default();
         registry.register("events_dropped", "Events that a slow handler never got", events_dropped.clone());
-        let requests = Family::default();
-        registry.register("flink_requests", "Requests to Flink's REST API", requests.clone());
-        let received = Family::default();
-        registry.register("flink_received_bytes", "Bytes of the answers' bodies", received.clone());
         let list_errors = Family::default();
         registry.register("job_list_errors", "Failed looks at a cluster's job list", list_errors.clone());
         Self {
@@ -105,8 +99,6 @@ impl Default for Metrics {
             plugin_time,
             events,
             events_dropped,
-            requests,
-            received,
             list_errors,
         }
     }
@@ -154,13 +146,6 @@ impl Metrics {
     /// A handler's queue was full.
     pub fn event_dropped(&self, handler: &str) {
         self.events_dropped.get_or_create(&PluginName { plugin: handler.to_owned() }).inc();
-    }
-
-    /// Flink answered, or did not.
-    pub fn request(&self, cluster: &str, bytes: u64) {
-        let labels = ClusterLabels { cluster: cluster.to_owned() };
-        self.requests.get_or_create(&labels).inc();
-        self.received.get_or_create(&labels).inc_by(bytes);
     }
 
     /// A cluster's job list could not be had.

@@ -1,6 +1,6 @@
 //! The loop over one cluster: passes of one job never overlap, and none delays another.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use super::job::JobMemory;
 use super::{DecisionRecord, Pass, Records};
 use crate::flink::JobManager;
 use crate::model::{Job, JobId, JobKey};
+use crate::state::StateKey;
 
 /// A cluster that is looked after.
 pub struct Cluster {
@@ -36,16 +37,19 @@ pub struct Controller {
     pub records: Arc<Records>,
     /// Time between two passes of a job.
     pub interval: Duration,
+    /// How long the state of a job that is gone is kept for a redeploy.
+    pub forget_after: Duration,
     /// Passes at the same time, over all clusters.
     pub concurrency: Arc<Semaphore>,
     /// Tells the time: the only clock that decisions know.
     pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
 }
 
-/// One job of the list: its memory, unless a pass has it.
-enum Slot {
-    Idle(Box<JobMemory>),
-    Busy,
+/// One job of the list.
+struct Watched {
+    state_key: StateKey,
+    /// Absent while a pass has it.
+    memory: Option<Box<JobMemory>>,
 }
 
 /// A pass that is over.
@@ -60,7 +64,8 @@ impl Controller {
         let mut looking = Looking {
             controller: self,
             cluster: Arc::new(cluster),
-            slots: HashMap::new(),
+            jobs: HashMap::new(),
+            gone: HashMap::new(),
             passes: JoinSet::new(),
             owners: HashMap::new(),
             reachable: None,
@@ -85,7 +90,9 @@ impl Controller {
 struct Looking {
     controller: Controller,
     cluster: Arc<Cluster>,
-    slots: HashMap<JobId, Slot>,
+    jobs: HashMap<JobId, Watched>,
+    /// Whose state is kept although the job is gone, and since when.
+    gone: HashMap<StateKey, Timestamp>,
     passes: JoinSet<Done>,
     /// Which pass is whose, for passes that end without an answer.
     owners: HashMap<Id, JobId>,
@@ -105,24 +112,18 @@ impl Looking {
             info!(cluster = self.cluster.name, jobs = jobs.len(), "cluster is reachable");
             self.reachable = Some(true);
         }
-        self.forget_gone(&jobs);
+        self.forget_gone(&jobs).await;
         let ambiguous = ambiguous_names(&jobs);
         for job in &jobs {
-            let slot = self.slots.entry(job.id).or_insert_with(|| {
-                if ambiguous.contains(job.name.as_str()) {
-                    warn!(cluster = self.cluster.name, job = %job.id, name = job.name,
-                        "another running job has the same name: this one's state is kept by its id");
-                }
-                let key = JobKey { cluster: self.cluster.name.clone(), id: job.id };
-                let state_key = state_key(&self.cluster.name, job, &ambiguous);
-                Slot::Idle(Box::new(JobMemory::new(key, &job.name, state_key)))
-            });
+            // A job that is over is never looked at again, and leaves its state to its successor.
             if job.status.is_terminal() {
                 continue;
             }
-            if let Slot::Idle(memory) = std::mem::replace(slot, Slot::Busy) {
+            let watched = self.jobs.entry(job.id).or_insert_with(|| watch_job(&self.cluster.name, job, &ambiguous));
+            self.gone.remove(&watched.state_key);
+            if let Some(memory) = watched.memory.take() {
                 let pass = one_pass(self.controller.clone(), Arc::clone(&self.cluster), memory, job.clone());
-                let span = info_span!("pass", job = %job.id, name = job.name, cluster = self.cluster.name);
+                let span = info_span!("pass", cluster = self.cluster.name, job = %job.id, name = job.name);
                 let task = self.passes.spawn(pass.instrument(span));
                 self.owners.insert(task.id(), job.id);
             }
@@ -138,47 +139,60 @@ impl Looking {
         }
     }
 
-    /// Forgets jobs that left the list. Those with a pass under way are forgotten when it is over.
-    fn forget_gone(&mut self, jobs: &[Job]) {
-        let gone: Vec<JobId> =
-            self.slots.keys().filter(|id| !jobs.iter().any(|job| job.id == **id)).copied().collect();
-        for id in gone {
-            self.slots.remove(&id);
-            self.forget(id);
+    /// Forgets jobs that left the list or are over, and the state of those that are gone for long.
+    async fn forget_gone(&mut self, listed: &[Job]) {
+        let now = (self.controller.clock)();
+        let living: HashSet<JobId> =
+            listed.iter().filter(|job| !job.status.is_terminal()).map(|job| job.id).collect();
+        let (records, events) = (&self.controller.records, &self.controller.pass.events);
+        for (id, watched) in self.jobs.extract_if(|id, _| !living.contains(id)) {
+            let key = JobKey { cluster: self.cluster.name.clone(), id };
+            info!(job = %key, "job is gone");
+            records.forget(&key);
+            events.forget(&key);
+            self.gone.insert(watched.state_key, now);
         }
-    }
-
-    fn forget(&self, id: JobId) {
-        let key = JobKey { cluster: self.cluster.name.clone(), id };
-        info!(job = %key, "job is gone");
-        self.controller.records.forget(&key);
-        self.controller.pass.events.forget(&key);
+        let due = now.minus(self.controller.forget_after);
+        for (state_key, _) in self.gone.extract_if(|_, since| *since <= due) {
+            if let Err(error) = self.controller.pass.store.forget(&state_key).await {
+                let cause: &dyn std::error::Error = error.source.as_ref();
+                warn!(job = %state_key, %error, cause, "state of a job that is gone could not be removed");
+            }
+        }
     }
 
     fn finish(&mut self, done: Result<(Id, Done), JoinError>) {
         match done {
             Ok((task, Done { memory, record })) => {
                 self.owners.remove(&task);
-                let id = memory.key.id;
-                match self.slots.get_mut(&id) {
-                    Some(slot) => {
-                        *slot = Slot::Idle(memory);
-                        if let Some(record) = record {
-                            self.controller.records.put(record);
-                        }
+                // A job that left the list meanwhile is forgotten already.
+                if let Some(watched) = self.jobs.get_mut(&memory.key.id) {
+                    watched.memory = Some(memory);
+                    if let Some(record) = record {
+                        self.controller.records.put(record);
                     }
-                    None => self.controller.pass.events.forget(&memory.key),
                 }
             }
             Err(lost) => {
                 // A bug of the host, not of the job: start over with what the state store has.
                 if let Some(id) = self.owners.remove(&lost.id()) {
                     error!(cluster = self.cluster.name, job = %id, error = %lost, "pass panicked");
-                    self.slots.remove(&id);
+                    self.jobs.remove(&id);
                 }
             }
         }
     }
+}
+
+fn watch_job(cluster: &str, job: &Job, ambiguous: &BTreeSet<&str>) -> Watched {
+    if ambiguous.contains(job.name.as_str()) {
+        warn!(cluster, job = %job.id, name = job.name,
+            "another running job has the same name: this one's state is kept by its id");
+    }
+    let key = JobKey { cluster: cluster.to_owned(), id: job.id };
+    let state_key = state_key(cluster, job, ambiguous);
+    let memory = JobMemory::new(key, &job.name, state_key.clone());
+    Watched { state_key, memory: Some(Box::new(memory)) }
 }
 
 async fn one_pass(controller: Controller, cluster: Arc<Cluster>, mut memory: Box<JobMemory>, job: Job) -> Done {
@@ -189,10 +203,7 @@ async fn one_pass(controller: Controller, cluster: Arc<Cluster>, mut memory: Box
     let flink = cluster.job_manager.as_ref();
     let record = match context(&cluster.name, flink, &cluster.options, &job).await {
         Ok(context) => Some(controller.pass.run(flink, &mut memory, &context, now).await),
-        Err(error) => {
-            controller.pass.unreadable(&mut memory, &job, now, &error);
-            None
-        }
+        Err(error) => Some(controller.pass.unreadable(&mut memory, &job, now, &error)),
     };
     Done { memory, record }
 }

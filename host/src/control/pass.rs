@@ -1,9 +1,9 @@
 //! One look at one job: collect, decide, guard, remember, tell, hold.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tidegate_common::configuration::Configuration;
 use tidegate_common::options;
@@ -18,9 +18,9 @@ use super::realize::realize;
 use super::{DecisionRecord, Realization, Stage};
 use crate::collect::Collected;
 use crate::event::Events;
-use crate::flink::JobManager;
+use crate::flink::{FlinkError, JobManager};
 use crate::metrics::Metrics;
-use crate::model::{Decision, Event, EventKind, Failure, JobContext, JobStatus, Observation, Verdict};
+use crate::model::{Decision, Event, EventKind, Failure, Job, JobContext, JobKey, JobStatus, Observation, Verdict, VertexId};
 use crate::policy::{Policy, PolicyError};
 use crate::state::{JobState, StateStore};
 
@@ -54,21 +54,7 @@ impl Pass {
         now: Timestamp,
     ) -> DecisionRecord {
         let started = Instant::now();
-        let mut record = DecisionRecord {
-            job: context.key.clone(),
-            job_name: context.name.clone(),
-            status: context.status,
-            at: now,
-            took: started.elapsed(),
-            stage: Stage::None,
-            topology: None,
-            samples: 0,
-            policy: self.policy.name().to_owned(),
-            decision: None,
-            targets: BTreeMap::new(),
-            realization: Realization::Nothing,
-            error: None,
-        };
+        let mut record = self.blank_record(&context.key, &context.name, context.status, now);
         if let Some(wrong) = self.wrong_options(memory, context).await {
             self.tell_wrong_options(context, now, &wrong);
             record.error = Some(wrong);
@@ -101,8 +87,8 @@ impl Pass {
         let at = |stage, error: String| Failed { stage, error, not_ready: false };
         let read = |error: &dyn Error| at(Stage::None, describe(error));
         let configuration = &context.configuration;
+        let state = self.state(memory).await?;
         if !configuration.read(&options::ENABLED).map_err(|error| read(&error))? {
-            let state = self.state(memory).await?;
             state.clear();
             return self.flush(state, Stage::None).await;
         }
@@ -195,6 +181,33 @@ impl Pass {
         record.realization = realization;
     }
 
+    /// Takes notice of a job whose configuration could not be read: nothing of it can be done in this pass.
+    pub(super) fn unreadable(&self, memory: &mut JobMemory, job: &Job, now: Timestamp, error: &FlinkError) -> DecisionRecord {
+        let mut record = self.blank_record(&memory.key, &job.name, job.status, now);
+        record.error = Some(describe(error));
+        self.metrics.pass(&memory.key.cluster, record.stage.name(), record.took);
+        memory.say(&record);
+        record
+    }
+
+    fn blank_record(&self, key: &JobKey, name: &str, status: JobStatus, now: Timestamp) -> DecisionRecord {
+        DecisionRecord {
+            job: key.clone(),
+            job_name: name.to_owned(),
+            status,
+            at: now,
+            took: Duration::ZERO,
+            stage: Stage::None,
+            topology: None,
+            samples: 0,
+            policy: self.policy.name().to_owned(),
+            decision: None,
+            targets: BTreeMap::new(),
+            realization: Realization::Nothing,
+            error: None,
+        }
+    }
+
     /// The job's state, read at first sight: without it nothing may be decided.
     async fn state<'a>(&self, memory: &'a mut JobMemory) -> Result<&'a mut JobState, Failed> {
         let failed = |error: &dyn Error| Failed { stage: Stage::None, error: describe(error), not_ready: false };
@@ -219,8 +232,8 @@ impl Pass {
             _ => {}
         }
         let wrong = match validate(&context.configuration) {
-            Some(wrong) => Some(wrong),
-            None if is_enabled(&context.configuration) => {
+            Err(wrong) => Some(describe(&wrong)),
+            Ok(()) if is_enabled(&context.configuration) => {
                 match self.policy.check_options(&context.key.to_string(), &context.configuration).await {
                     Ok(wrong) => (!wrong.is_empty()).then(|| wrong.join("; ")),
                     Err(error) => {
@@ -231,7 +244,7 @@ impl Pass {
                     }
                 }
             }
-            None => None,
+            Ok(()) => None,
         };
         memory.checked = Some((Arc::clone(&context.configuration), wrong.clone()));
         wrong
@@ -249,7 +262,7 @@ impl Pass {
     }
 }
 
-fn warning(reason: &str, message: String, interval: Option<std::time::Duration>) -> Event {
+fn warning(reason: &str, message: String, interval: Option<Duration>) -> Event {
     Event { kind: EventKind::Warning, reason: reason.to_owned(), message, message_key: None, interval }
 }
 
@@ -283,12 +296,12 @@ fn stage_of(observation: &Observation) -> Stage {
     }
 }
 
-fn excluded_ids(collected: &Collected) -> std::collections::BTreeSet<crate::model::VertexId> {
+fn excluded_ids(collected: &Collected) -> BTreeSet<VertexId> {
     let vertices = collected.topology.vertices.iter().zip(&collected.excluded);
     vertices.filter(|(_, excluded)| **excluded).map(|(vertex, _)| vertex.id).collect()
 }
 
-fn describe_targets(observation: &Observation, targets: &BTreeMap<crate::model::VertexId, u32>) -> String {
+fn describe_targets(observation: &Observation, targets: &BTreeMap<VertexId, u32>) -> String {
     let vertices = observation.topology.vertices.iter();
     let changes: Vec<String> = vertices
         .filter_map(|vertex| {

@@ -42,7 +42,7 @@ pub(super) async fn realize(
             let in_place = topology.vertices.iter().all(runs_so);
             nothing(if in_place { Realization::InPlace } else { Realization::Pending })
         }
-        Err(error) if error.is_default_scheduler() => {
+        Err(error @ FlinkError::NotAdaptive { .. }) => {
             nothing(Realization::Impossible { reason: error.to_string() })
         }
         Err(error) => {

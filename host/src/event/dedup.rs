@@ -1,10 +1,14 @@
 //! De-duplication: of the events of one key, the first in every interval passes, the others are counted.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use tidegate_common::time::Timestamp;
 
-use crate::model::{Event, JobKey};
+use crate::model::{Event, EventKind, JobKey};
+
+/// A warning that names no interval, told in every pass that fails the same way, is passed on this often.
+const REPEATED_WARNING: Duration = Duration::from_secs(30 * 60);
 
 /// Remembers what was told, and when.
 #[derive(Debug, Default)]
@@ -24,7 +28,11 @@ struct Told {
 impl Deduplicator {
     /// How often `event` has happened since it was last told, this time included; `None` if it is held back now.
     pub fn admit(&mut self, job: &JobKey, event: &Event, now: Timestamp) -> Option<u32> {
-        let Some(interval) = event.interval else { return Some(1) };
+        let interval = match (event.interval, event.kind) {
+            (Some(interval), _) => interval,
+            (None, EventKind::Warning) => REPEATED_WARNING,
+            (None, EventKind::Normal) => return Some(1),
+        };
         let of_job = self.told.entry(job.clone()).or_default();
         of_job.retain(|_, told| now < told.until);
         // An interval after it is over, nobody cares any more for what was held back.
@@ -55,10 +63,8 @@ impl Deduplicator {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
-    use crate::model::{EventKind, JobId};
+    use crate::model::JobId;
 
     fn event(message: &str, key: Option<&str>, interval: Option<u64>) -> Event {
         Event {
@@ -84,6 +90,15 @@ mod tests {
         assert_eq!(admit(&keyed, 111), None);
         assert_eq!(admit(&keyed, 145), Some(1), "long after, what was held back is forgotten");
         assert_eq!(admit(&event("a", Some("k"), None), 145), Some(1), "no interval, no de-duplication");
+    }
+
+    #[test]
+    fn a_warning_of_every_pass_is_told_once_in_a_while() {
+        let job = JobKey { cluster: "c".to_owned(), id: JobId::from_u128(1) };
+        let mut dedup = Deduplicator::default();
+        let warning = Event { kind: EventKind::Warning, ..event("no answer", None, None) };
+        let told = (0..360).filter_map(|pass| dedup.admit(&job, &warning, Timestamp::from_millis(pass * 10_000)));
+        assert_eq!(told.collect::<Vec<_>>(), [1, 180]);
     }
 
     #[test]
