@@ -2,3 +2,4 @@
 
 pub mod flink;
 pub mod model;
+pub mod simulate;
