@@ -1,11 +1,22 @@
 //! The tidegate host, in reading order.
+//!
+//! Everything may use [`model`], which uses nothing; [`control`] speaks only the domain traits [`flink::JobManager`],
+//! [`policy::Policy`], [`state::StateStore`] and [`event::EventHandler`].
+
+pub mod model;
+
+pub mod cli;
+pub mod config;
+pub mod control;
 
 pub mod collect;
-pub mod control;
-pub mod event;
 pub mod flink;
-pub mod metrics;
-pub mod model;
-pub mod plugin;
 pub mod policy;
 pub mod state;
+
+pub mod event;
+pub mod plugin;
+
+pub mod admin;
+pub mod metrics;
+pub mod simulate;
