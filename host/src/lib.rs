@@ -18,5 +18,6 @@ pub mod event;
 pub mod plugin;
 
 pub mod admin;
+pub mod daemon;
 pub mod metrics;
 pub mod simulate;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
-use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::text::encode_registry;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
@@ -109,10 +109,12 @@ fn call_histogram() -> Histogram {
 }
 
 impl Metrics {
-    /// Everything in the text format that Prometheus scrapes; `None` if it cannot be written.
-    pub fn text(&self) -> Option<String> {
-        let mut text = String::new();
-        encode(&mut text, &self.registry).ok().map(|()| text)
+    /// Appends everything in the text format that Prometheus scrapes, without the mark of its end.
+    ///
+    /// # Errors
+    /// Never, as far as `String` is concerned; the format's own word.
+    pub fn write(&self, text: &mut String) -> std::fmt::Result {
+        encode_registry(text, &self.registry)
     }
 
     /// One pass ended at `stage`.

@@ -103,10 +103,10 @@ impl ClusterConfig {
                 let password = self.secret_of_environment(name)?;
                 Ok(Authorization::Basic { user: user.clone(), password })
             }
-            _ => Err(self.wrong(
-                "auth",
-                "give one of `bearer-env`, `bearer-file`, or `user` with `password-env`".to_owned(),
-            )),
+            _ => {
+                Err(self
+                    .wrong("auth", "give one of `bearer-env`, `bearer-file`, or `user` with `password-env`".to_owned()))
+            }
         }
     }
 

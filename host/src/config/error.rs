@@ -4,8 +4,8 @@ use std::io;
 use std::ops::Range;
 use std::path::PathBuf;
 
-use tidegate_common::options::known_keys;
 use thiserror::Error;
+use tidegate_common::options::known_keys;
 
 /// A configuration that cannot be used.
 #[derive(Debug, Error)]

@@ -51,8 +51,7 @@ impl Config {
     /// # Errors
     /// When it cannot be read, or something in it cannot be meant.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
-        let text =
-            fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+        let text = fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
         Self::parse(path, &text)
     }
 
@@ -123,7 +122,9 @@ mod tests {
     fn every_commented_example_is_valid() {
         let uncommented: Vec<&str> = DEFAULTS
             .lines()
-            .map(|line| line.strip_prefix("# ").filter(|rest| rest.starts_with('[') || rest.contains(" = ")).unwrap_or(line))
+            .map(|line| {
+                line.strip_prefix("# ").filter(|rest| rest.starts_with('[') || rest.contains(" = ")).unwrap_or(line)
+            })
             .collect();
         let config = parse(&uncommented.join("\n")).unwrap();
         let (cluster, options) = &config.clusters[0];

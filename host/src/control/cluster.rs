@@ -13,7 +13,7 @@ use tracing::{Instrument, error, info, info_span, warn};
 
 use super::context::{ambiguous_names, context, state_key};
 use super::job::JobMemory;
-use super::{DecisionRecord, Pass, Records};
+use super::{DecisionRecord, Pass, Readiness, Records};
 use crate::flink::JobManager;
 use crate::model::{Job, JobId, JobKey};
 use crate::state::StateKey;
@@ -41,8 +41,33 @@ pub struct Controller {
     pub forget_after: Duration,
     /// Passes at the same time, over all clusters.
     pub concurrency: Arc<Semaphore>,
+    /// Told when a cluster has been looked at.
+    pub readiness: Arc<Readiness>,
     /// Tells the time: the only clock that decisions know.
     pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+}
+
+impl Controller {
+    /// Looks after one cluster until `stop` turns true; passes under way are then finished.
+    pub async fn run(self, cluster: Cluster, mut stop: watch::Receiver<bool>) {
+        let mut ticks = interval(self.interval);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut watch = Watch::new(self, cluster);
+        loop {
+            tokio::select! {
+                biased;
+                () = stopped(&mut stop) => break,
+                Some(done) = watch.passes.join_next_with_id() => watch.finish(done),
+                _ = ticks.tick() => watch.look().await,
+            }
+        }
+        watch.settle().await;
+    }
+}
+
+/// Waits until a stop is asked for, or nobody is left to ask.
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    let _ = stop.wait_for(|stop| *stop).await;
 }
 
 /// One job of the list.
@@ -58,36 +83,8 @@ struct Done {
     record: Option<DecisionRecord>,
 }
 
-impl Controller {
-    /// Looks after one cluster until `stop` turns true; passes under way are then finished.
-    pub async fn run(self, cluster: Cluster, mut stop: watch::Receiver<bool>) {
-        let mut looking = Looking {
-            controller: self,
-            cluster: Arc::new(cluster),
-            jobs: HashMap::new(),
-            gone: HashMap::new(),
-            passes: JoinSet::new(),
-            owners: HashMap::new(),
-            reachable: None,
-        };
-        let mut ticks = interval(looking.controller.interval);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            tokio::select! {
-                biased;
-                _ = stop.wait_for(|stop| *stop) => break,
-                Some(done) = looking.passes.join_next_with_id() => looking.finish(done),
-                _ = ticks.tick() => looking.look().await,
-            }
-        }
-        while let Some(done) = looking.passes.join_next_with_id().await {
-            looking.finish(done);
-        }
-    }
-}
-
-/// The loop's own memory.
-struct Looking {
+/// One cluster's jobs, and the passes over them.
+pub struct Watch {
     controller: Controller,
     cluster: Arc<Cluster>,
     jobs: HashMap<JobId, Watched>,
@@ -98,12 +95,38 @@ struct Looking {
     owners: HashMap<Id, JobId>,
     /// Whether the last look at the job list succeeded.
     reachable: Option<bool>,
+    /// Whether there was a first look.
+    looked: bool,
 }
 
-impl Looking {
+impl Watch {
+    /// Nothing is looked at yet.
+    pub fn new(controller: Controller, cluster: Cluster) -> Self {
+        Self {
+            controller,
+            cluster: Arc::new(cluster),
+            jobs: HashMap::new(),
+            gone: HashMap::new(),
+            passes: JoinSet::new(),
+            owners: HashMap::new(),
+            reachable: None,
+            looked: false,
+        }
+    }
+
+    /// Waits until every pass under way is over.
+    pub async fn settle(&mut self) {
+        while let Some(done) = self.passes.join_next_with_id().await {
+            self.finish(done);
+        }
+    }
+
     /// Looks at the job list once, and starts a pass of every job that has none under way.
-    async fn look(&mut self) {
+    pub async fn look(&mut self) {
         let listed = self.cluster.job_manager.jobs().await;
+        if !std::mem::replace(&mut self.looked, true) {
+            self.controller.readiness.looked();
+        }
         let jobs = match listed {
             Ok(jobs) => jobs,
             Err(error) => return self.unreachable(&error),
@@ -142,8 +165,7 @@ impl Looking {
     /// Forgets jobs that left the list or are over, and the state of those that are gone for long.
     async fn forget_gone(&mut self, listed: &[Job]) {
         let now = (self.controller.clock)();
-        let living: HashSet<JobId> =
-            listed.iter().filter(|job| !job.status.is_terminal()).map(|job| job.id).collect();
+        let living: HashSet<JobId> = listed.iter().filter(|job| !job.status.is_terminal()).map(|job| job.id).collect();
         let (records, events) = (&self.controller.records, &self.controller.pass.events);
         for (id, watched) in self.jobs.extract_if(|id, _| !living.contains(id)) {
             let key = JobKey { cluster: self.cluster.name.clone(), id };

@@ -34,11 +34,8 @@ pub(super) fn ambiguous_names(jobs: &[Job]) -> BTreeSet<&str> {
 
 /// Under which key a job's state is kept.
 pub(super) fn state_key(cluster: &str, job: &Job, ambiguous: &BTreeSet<&str>) -> StateKey {
-    let name = if ambiguous.contains(job.name.as_str()) {
-        format!("{} ({})", job.name, job.id)
-    } else {
-        job.name.clone()
-    };
+    let name =
+        if ambiguous.contains(job.name.as_str()) { format!("{} ({})", job.name, job.id) } else { job.name.clone() };
     StateKey { cluster: cluster.to_owned(), job: name }
 }
 

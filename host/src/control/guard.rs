@@ -8,7 +8,7 @@ use crate::model::{Target, Topology, VertexId};
 
 /// A decision that breaks the contract. The pass holds.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum Refused {
+pub(super) enum Refused {
     /// A target for a vertex that the job does not have.
     #[error("the policy names vertex {vertex}, which the job does not have")]
     NoSuchVertex {
@@ -33,18 +33,18 @@ pub enum Refused {
 
 /// The bounds that the operator sets for every vertex of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct OperatorBounds {
+pub(super) struct OperatorBounds {
     /// Never scale below; a vertex that is below stays where it is.
-    pub min: i32,
+    pub(super) min: i32,
     /// Never scale above; a vertex that is above stays where it is.
-    pub max: i32,
+    pub(super) max: i32,
 }
 
 /// The targets that may be held: within the operator's bounds, at most max parallelism, excluded vertices as they are.
 ///
 /// # Errors
 /// When the decision cannot be meant for this job.
-pub fn admit(
+pub(super) fn admit(
     targets: &[Target],
     topology: &Topology,
     excluded: &[bool],

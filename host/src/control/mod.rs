@@ -5,11 +5,15 @@ mod context;
 mod guard;
 mod job;
 mod pass;
+mod policies;
+mod readiness;
 mod realize;
 mod record;
 mod records;
 
-pub use cluster::{Cluster, Controller};
+pub use cluster::{Cluster, Controller, Watch};
 pub use pass::Pass;
+pub use policies::Policies;
+pub use readiness::Readiness;
 pub use record::{DecisionRecord, Realization, Stage};
 pub use records::Records;

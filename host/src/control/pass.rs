@@ -15,19 +15,21 @@ use super::context::compose_targets;
 use super::guard::{OperatorBounds, admit};
 use super::job::JobMemory;
 use super::realize::realize;
-use super::{DecisionRecord, Realization, Stage};
+use super::{DecisionRecord, Policies, Realization, Stage};
 use crate::collect::Collected;
 use crate::event::Events;
 use crate::flink::{FlinkError, JobManager};
 use crate::metrics::Metrics;
-use crate::model::{Decision, Event, EventKind, Failure, Job, JobContext, JobKey, JobStatus, Observation, Verdict, VertexId};
-use crate::policy::{Policy, PolicyError};
+use crate::model::{
+    Decision, Event, EventKind, Failure, Job, JobContext, JobKey, JobStatus, Observation, Verdict, VertexId,
+};
+use crate::policy::PolicyError;
 use crate::state::{JobState, StateStore};
 
 /// Everything that passes share.
 pub struct Pass {
     /// Who decides.
-    pub policy: Arc<dyn Policy>,
+    pub policies: Policies,
     /// Where state is kept.
     pub store: Arc<dyn StateStore>,
     /// Where events go.
@@ -108,14 +110,15 @@ impl Pass {
         let state = self.state(memory).await?;
         let observation = Arc::new(observe(context, collected, record.at, state));
         record.stage = stage_of(&observation);
-        let decision = self.policy.decide(Arc::clone(&observation)).await.map_err(|error| {
+        let policy = self.policies.of(&context.key.cluster, &context.name);
+        let decision = policy.decide(Arc::clone(&observation)).await.map_err(|error| {
             let stage = match &error {
                 PolicyError::Declined(Failure::Evaluating(_)) => Stage::Evaluating,
                 _ => Stage::Executing,
             };
             at(stage, describe(&error))
         })?;
-        self.take(state, &observation, &decision).map_err(|error| at(Stage::Executing, error))?;
+        self.take(state, policy.name(), &observation, &decision).map_err(|error| at(Stage::Executing, error))?;
         for event in &decision.events {
             self.events.tell(&context.key, &context.name, record.at, event.clone());
         }
@@ -124,7 +127,13 @@ impl Pass {
     }
 
     /// Takes a decision into the job's state, if it may be taken.
-    fn take(&self, state: &mut JobState, observation: &Observation, decision: &Decision) -> Result<(), String> {
+    fn take(
+        &self,
+        state: &mut JobState,
+        policy: &str,
+        observation: &Observation,
+        decision: &Decision,
+    ) -> Result<(), String> {
         let configuration = &observation.configuration;
         let (verdict, word) = match &decision.verdict {
             Verdict::Scale(targets) => (Some(targets), "scale"),
@@ -136,7 +145,7 @@ impl Pass {
             let early = !observation.is_window_full() || observation.window.len() < 2;
             if advisory || early {
                 let why = if advisory { "scaling is switched off" } else { "the window is not full" };
-                return Err(format!("policy `{}` wants to scale although {why}: nothing is changed", self.policy.name()));
+                return Err(format!("policy `{policy}` wants to scale although {why}: nothing is changed"));
             }
             let bounds = OperatorBounds {
                 min: configuration.read(&options::VERTEX_MIN_PARALLELISM).map_err(|error| describe(&error))?,
@@ -144,7 +153,7 @@ impl Pass {
             };
             let admitted = admit(targets, &observation.topology, &observation.excluded, bounds)
                 .map_err(|error| error.to_string())?;
-            let (job, name, policy) = (observation.job, &observation.job_name, self.policy.name());
+            let (job, name) = (observation.job, &observation.job_name);
             info!(%job, name, policy, targets = describe_targets(observation, &admitted), "scaling decided");
             state.set_overrides(&admitted);
         }
@@ -182,7 +191,13 @@ impl Pass {
     }
 
     /// Takes notice of a job whose configuration could not be read: nothing of it can be done in this pass.
-    pub(super) fn unreadable(&self, memory: &mut JobMemory, job: &Job, now: Timestamp, error: &FlinkError) -> DecisionRecord {
+    pub(super) fn unreadable(
+        &self,
+        memory: &mut JobMemory,
+        job: &Job,
+        now: Timestamp,
+        error: &FlinkError,
+    ) -> DecisionRecord {
         let mut record = self.blank_record(&memory.key, &job.name, job.status, now);
         record.error = Some(describe(error));
         self.metrics.pass(&memory.key.cluster, record.stage.name(), record.took);
@@ -200,7 +215,7 @@ impl Pass {
             stage: Stage::None,
             topology: None,
             samples: 0,
-            policy: self.policy.name().to_owned(),
+            policy: self.policies.of(&key.cluster, name).name().to_owned(),
             decision: None,
             targets: BTreeMap::new(),
             realization: Realization::Nothing,
@@ -234,11 +249,12 @@ impl Pass {
         let wrong = match validate(&context.configuration) {
             Err(wrong) => Some(describe(&wrong)),
             Ok(()) if is_enabled(&context.configuration) => {
-                match self.policy.check_options(&context.key.to_string(), &context.configuration).await {
+                let policy = self.policies.of(&context.key.cluster, &context.name);
+                match policy.check_options(&context.key.to_string(), &context.configuration).await {
                     Ok(wrong) => (!wrong.is_empty()).then(|| wrong.join("; ")),
                     Err(error) => {
                         // Not the options' fault: try again in the next pass, and let this one find out.
-                        warn!(job = %context.key, name = context.name, policy = self.policy.name(),
+                        warn!(job = %context.key, name = context.name, policy = policy.name(),
                             error = describe(&error), "options could not be checked");
                         return None;
                     }

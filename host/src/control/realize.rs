@@ -42,9 +42,7 @@ pub(super) async fn realize(
             let in_place = topology.vertices.iter().all(runs_so);
             nothing(if in_place { Realization::InPlace } else { Realization::Pending })
         }
-        Err(error @ FlinkError::NotAdaptive { .. }) => {
-            nothing(Realization::Impossible { reason: error.to_string() })
-        }
+        Err(error @ FlinkError::NotAdaptive { .. }) => nothing(Realization::Impossible { reason: error.to_string() }),
         Err(error) => {
             warn!(job = %context.key, name = context.name, %error, "rescale failed");
             nothing(Realization::Failed { reason: error.to_string() })

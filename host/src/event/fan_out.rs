@@ -52,7 +52,9 @@ impl Events {
                     self.metrics.event_dropped(handler.name());
                     warn!(plugin = handler.name(), job = %job, reason = event.event.reason, "event dropped: handler is too slow");
                 }
-                Err(TrySendError::Closed(_)) => error!(plugin = handler.name(), job = %job, "event handler's task is gone"),
+                Err(TrySendError::Closed(_)) => {
+                    error!(plugin = handler.name(), job = %job, "event handler's task is gone")
+                }
             }
         }
     }
@@ -134,6 +136,8 @@ mod tests {
         tasks.join_next().await.unwrap().unwrap();
         assert_eq!(free.seen.lock().await.len(), told + 1);
         assert!(stuck.seen.lock().await.is_empty());
-        assert!(metrics.text().unwrap().contains("tidegate_events_dropped_total{plugin=\"recorder\"}"));
+        let mut text = String::new();
+        metrics.write(&mut text).unwrap();
+        assert!(text.contains("tidegate_events_dropped_total{plugin=\"recorder\"}"), "{text}");
     }
 }

@@ -61,7 +61,9 @@ pub enum LoadError {
         misfit: String,
     },
     /// It fits by name, but not by type.
-    #[error("`{origin}` was built against another shape of the `{contract}` contract: build it against this version's wit")]
+    #[error(
+        "`{origin}` was built against another shape of the `{contract}` contract: build it against this version's wit"
+    )]
     Shape {
         /// Where the bytes came from.
         origin: String,

@@ -55,11 +55,8 @@ impl WasmEventHandler {
         metrics: Arc<Metrics>,
     ) -> Result<Self, LoadError> {
         let mut linker = Linker::new(runtime.engine());
-        let misshapen = |error| LoadError::Shape {
-            origin: source.to_string(),
-            contract: CONTRACT.package,
-            source: chain(error),
-        };
+        let misshapen =
+            |error| LoadError::Shape { origin: source.to_string(), contract: CONTRACT.package, source: chain(error) };
         wasmtime_wasi::p2::add_to_linker_async(&mut linker).map_err(misshapen)?;
         bindings::EventHandler::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state).map_err(misshapen)?;
         let pre = load(runtime, source, &CONTRACT, &linker)?;

@@ -93,9 +93,11 @@ pub(super) fn load<T: 'static>(
     if let Some(misfit) = contract.misfit(runtime.engine(), &component) {
         return Err(LoadError::Misfit { origin, contract: contract.package, misfit });
     }
-    linker
-        .instantiate_pre(&component)
-        .map_err(|error| LoadError::Shape { origin, contract: contract.package, source: chain(error) })
+    linker.instantiate_pre(&component).map_err(|error| LoadError::Shape {
+        origin,
+        contract: contract.package,
+        source: chain(error),
+    })
 }
 
 /// What `bytes` are, when they do not even start as a component does (magic, version 13, layer 1).

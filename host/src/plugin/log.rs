@@ -12,8 +12,8 @@ pub(super) mod bindings {
     });
 }
 
-pub(super) use bindings::tidegate::host::log::Level;
 use bindings::tidegate::host::log::Host;
+pub(super) use bindings::tidegate::host::log::Level;
 
 /// A line longer than this is cut.
 const LONGEST_LINE: usize = 4096;

@@ -47,6 +47,7 @@ const CONTRACT: Contract = Contract {
 };
 
 /// What the guest holds while it decides: the observation itself, shared.
+#[expect(unreachable_pub, reason = "the generated bindings re-export it")]
 pub type View = Arc<Observation>;
 
 /// A policy, compiled and linked; instantiated once per call.
@@ -69,11 +70,8 @@ impl WasmPolicy {
         metrics: Arc<Metrics>,
     ) -> Result<Self, LoadError> {
         let mut linker = Linker::new(runtime.engine());
-        let misshapen = |error| LoadError::Shape {
-            origin: source.to_string(),
-            contract: CONTRACT.package,
-            source: chain(error),
-        };
+        let misshapen =
+            |error| LoadError::Shape { origin: source.to_string(), contract: CONTRACT.package, source: chain(error) };
         wasmtime_wasi::p2::add_to_linker_async(&mut linker).map_err(misshapen)?;
         bindings::Policy::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state).map_err(misshapen)?;
         let pre = load(runtime, source, &CONTRACT, &linker)?;

@@ -129,11 +129,7 @@ impl Cluster {
     ///
     /// # Errors
     /// When no job can have one of the shapes.
-    pub fn with_options(
-        shapes: Vec<JobShape>,
-        options: ClusterOptions,
-        clock: Clock,
-    ) -> Result<Arc<Self>, ShapeError> {
+    pub fn with_options(shapes: Vec<JobShape>, options: ClusterOptions, clock: Clock) -> Result<Arc<Self>, ShapeError> {
         let total = options.task_managers.saturating_mul(options.slots_per_task_manager);
         let cluster = Self {
             clock,

@@ -239,7 +239,8 @@ flink_options! {
 }
 
 /// What the keys of options with parameters of their own start with.
-const OPEN: [&str; 3] = ["metrics.custom-evaluator.", "scaling.custom-executor.", "scaling.parallelism-alignment.mode."];
+const OPEN: [&str; 3] =
+    ["metrics.custom-evaluator.", "scaling.custom-executor.", "scaling.parallelism-alignment.mode."];
 
 /// The canonical key of every option of the autoscaler.
 pub fn known_keys() -> impl Iterator<Item = &'static str> {
