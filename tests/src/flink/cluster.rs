@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -45,8 +46,11 @@ const TASK_MANAGER: &str = "org.apache.flink.runtime.taskexecutor.TaskManagerRun
 
 const START_WITHIN: Duration = Duration::from_secs(120);
 
+static ALONE: Mutex<()> = Mutex::new(());
+
 /// A running cluster. Dropping it ends its processes and removes its folder.
 ///
+/// A test program has one cluster at a time: two would slow each other down, and what is tested is a matter of time.
 /// When a test panics, the ends of the logs are printed and the folder stays for a closer look.
 #[derive(Debug)]
 pub struct Cluster {
@@ -55,15 +59,17 @@ pub struct Cluster {
     // Fields are dropped in order: the processes end before the folder that they use goes.
     processes: Vec<Process>,
     folder: TempDir,
+    _alone: MutexGuard<'static, ()>,
 }
 
 impl Cluster {
-    /// Starts a cluster and waits until all its slots are there.
+    /// Starts a cluster and waits until all its slots are there; before that, until other tests' clusters have ended.
     ///
     /// # Errors
     ///
     /// Flink cannot be installed, does not start, or does not offer its slots in time.
     pub fn start(version: Version, shape: Shape) -> Result<Self, HarnessError> {
+        let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         let distribution = Distribution::install(version)?;
         let folder = TempDir::with_prefix("tidegate-flink-").map_err(HarnessError::file(Path::new("a new folder")))?;
         let ports = Ports { rest: free_address()?.port(), rpc: free_address()?.port() };
@@ -87,7 +93,7 @@ impl Cluster {
         }
 
         let rest = Rest::new(format!("http://127.0.0.1:{}", ports.rest));
-        let cluster = Self { distribution, rest, processes, folder };
+        let cluster = Self { distribution, rest, processes, folder, _alone: alone };
         // The TaskManagers are counted a moment before their slots are.
         let slots = || cluster.rest.get("/overview").map(|overview: Overview| overview.slots_total);
         let all = shape.task_managers * shape.slots;

@@ -36,8 +36,9 @@ pub(super) struct Ports {
 /// The text of `config.yaml`.
 pub(super) fn config_yaml(version: Version, shape: Shape, ports: Ports, folder: &Path) -> String {
     let scheduler = match shape.scheduler {
-        Scheduler::Adaptive => "adaptive",
-        Scheduler::Default => "default",
+        Scheduler::Adaptive => "jobmanager.scheduler: adaptive\n",
+        // As in a cluster whose operators never thought of it.
+        Scheduler::Default => "",
     };
     let Ports { rest, rpc } = ports;
     let slots = shape.slots;
@@ -55,7 +56,7 @@ jobmanager.bind-host: 127.0.0.1
 taskmanager.host: 127.0.0.1
 taskmanager.bind-host: 127.0.0.1
 cluster.registration.error-delay: 500
-jobmanager.scheduler: {scheduler}
+{scheduler}\
 {quick_rescales}\
 execution.checkpointing.interval: 2s
 web.refresh-interval: 1000

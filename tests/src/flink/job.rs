@@ -96,6 +96,16 @@ impl Job {
         Ok(self.details()?.vertices.into_iter().map(|vertex| (vertex.name, vertex.parallelism)).collect())
     }
 
+    /// How often the job has been restored from a checkpoint: once for every rescale and every failure.
+    ///
+    /// # Errors
+    ///
+    /// The cluster does not tell.
+    pub fn restores(&self) -> Result<u32, HarnessError> {
+        let checkpoints: Checkpoints = self.rest.get(&format!("/jobs/{}/checkpoints", self.id))?;
+        Ok(checkpoints.counts.restored)
+    }
+
     /// The records that have arrived and that the source has not read yet.
     ///
     /// # Errors
@@ -153,6 +163,16 @@ struct Vertex {
     id: String,
     name: String,
     parallelism: u32,
+}
+
+#[derive(Deserialize)]
+struct Checkpoints {
+    counts: Counts,
+}
+
+#[derive(Deserialize)]
+struct Counts {
+    restored: u32,
 }
 
 #[derive(Deserialize)]
