@@ -129,11 +129,7 @@ impl Cluster {
     ///
     /// # Errors
     /// When no job can have one of the shapes.
-    pub fn with_options(
-        shapes: Vec<JobShape>,
-        options: ClusterOptions,
-        clock: Clock,
-    ) -> Result<Arc<Self>, ShapeError> {
+    pub fn with_options(shapes: Vec<JobShape>, options: ClusterOptions, clock: Clock) -> Result<Arc<Self>, ShapeError> {
         let total = options.task_managers.saturating_mul(options.slots_per_task_manager);
         let cluster = Self {
             clock,
@@ -175,8 +171,10 @@ impl Cluster {
         let mut jobs = self.jobs.write().unwrap_or_else(PoisonError::into_inner);
         let entry = jobs.by_id.remove(&job).ok_or(UnknownJob(job))?;
         jobs.order.retain(|id| *id != job);
+        // Never a job's lock under the slots': elsewhere they are taken the other way around.
+        let freed = lock(&entry.live).state.slots();
         let mut slots = lock(&self.slots);
-        slots.used = slots.used.saturating_sub(lock(&entry.live).state.slots());
+        slots.used = slots.used.saturating_sub(freed);
         Ok(())
     }
 

@@ -58,9 +58,7 @@ impl Meters {
     pub(super) fn starting(now: Timestamp, window: Option<Duration>) -> Self {
         match window {
             None => Self::Present(Totals::default()),
-            Some(length) => {
-                Self::Window(Window { length, marks: VecDeque::from([(now, Totals::default())]) })
-            }
+            Some(length) => Self::Window(Window { length, marks: VecDeque::from([(now, Totals::default())]) }),
         }
     }
 
