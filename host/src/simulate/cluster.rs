@@ -57,6 +57,13 @@ pub struct JobSnapshot {
     pub vertices: Vec<VertexSnapshot>,
 }
 
+impl JobSnapshot {
+    /// Whether it processes records now.
+    pub fn is_running(&self) -> bool {
+        self.state == "RUNNING"
+    }
+}
+
 /// A vertex as it really is.
 #[derive(Clone, Debug, PartialEq)]
 pub struct VertexSnapshot {
@@ -64,7 +71,7 @@ pub struct VertexSnapshot {
     pub id: VertexId,
     /// As Flink shows it.
     pub name: String,
-    /// Subtasks; 0 while the job restarts.
+    /// Subtasks. While the job restarts: before it did.
     pub parallelism: u32,
     /// The share of its time that the fullest subtask is busy; from 0 to 1.
     pub busy: f64,
