@@ -18,6 +18,8 @@ pub mod event;
 pub mod plugin;
 
 pub mod admin;
-pub mod daemon;
 pub mod metrics;
 pub mod simulate;
+
+pub mod daemon;
+pub mod demo;

@@ -57,6 +57,13 @@ pub struct JobSnapshot {
     pub vertices: Vec<VertexSnapshot>,
 }
 
+impl JobSnapshot {
+    /// Whether it processes records now.
+    pub fn is_running(&self) -> bool {
+        self.state == "RUNNING"
+    }
+}
+
 /// A vertex as it really is.
 #[derive(Clone, Debug, PartialEq)]
 pub struct VertexSnapshot {
@@ -64,7 +71,7 @@ pub struct VertexSnapshot {
     pub id: VertexId,
     /// As Flink shows it.
     pub name: String,
-    /// Subtasks; 0 while the job restarts.
+    /// Subtasks. While the job restarts: before it did.
     pub parallelism: u32,
     /// The share of its time that the fullest subtask is busy; from 0 to 1.
     pub busy: f64,
@@ -171,8 +178,10 @@ impl Cluster {
         let mut jobs = self.jobs.write().unwrap_or_else(PoisonError::into_inner);
         let entry = jobs.by_id.remove(&job).ok_or(UnknownJob(job))?;
         jobs.order.retain(|id| *id != job);
+        // Never a job's lock under the slots': elsewhere they are taken the other way around.
+        let freed = lock(&entry.live).state.slots();
         let mut slots = lock(&self.slots);
-        slots.used = slots.used.saturating_sub(lock(&entry.live).state.slots());
+        slots.used = slots.used.saturating_sub(freed);
         Ok(())
     }
 

@@ -28,8 +28,7 @@ fn growing() -> JobShape {
     JobShape::new("clickstream-growing")
         .with(VertexShape::source("clicks", 5000.0, 12, load))
         .with(VertexShape::operator("sessionize", 1000.0).input(0, Hash, 1.0))
-        .with(VertexShape::operator("enrich", 1600.0).input(1, Rebalance, 1.0))
-        .with(VertexShape::operator("out: Writer", 4000.0).input(2, Rebalance, 0.5))
+        .with(VertexShape::operator("out: Writer", 2500.0).input(1, Rebalance, 0.5))
 }
 
 fn spiking() -> JobShape {
@@ -44,9 +43,8 @@ fn daily() -> JobShape {
     let load = Load::Daily { mean: 2000.0, swing: 1500.0, period: s(120) };
     JobShape::new("traffic-daily")
         .with(VertexShape::source("requests", 2500.0, 12, load))
-        .with(VertexShape::operator("parse", 1200.0).input(0, Rebalance, 1.0).parallelism(2))
-        .with(VertexShape::operator("count by region", 800.0).input(1, Hash, 1.0).parallelism(3))
-        .with(VertexShape::operator("dashboard: Writer", 3000.0).input(2, Hash, 0.1))
+        .with(VertexShape::operator("count by region", 800.0).input(0, Hash, 1.0).parallelism(3))
+        .with(VertexShape::operator("dashboard: Writer", 3000.0).input(1, Hash, 0.1))
 }
 
 fn joining() -> JobShape {

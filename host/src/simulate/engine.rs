@@ -343,3 +343,174 @@ impl SourceState {
         self.load.rate(Duration::from_secs_f64(seconds_between(self.load_since, now).max(0.0)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::model::ShipStrategy::{Hash, Rebalance};
+    use crate::simulate::VertexShape;
+
+    fn at(millis: i64) -> Timestamp {
+        Timestamp::from_millis(millis)
+    }
+
+    fn bounds(upper: &[i64]) -> Vec<Bounds> {
+        upper.iter().map(|upper| Bounds::new(1, *upper).unwrap()).collect()
+    }
+
+    fn with_load(load: Load, options: &ClusterOptions) -> JobState {
+        let shape = JobShape::new("x")
+            .with(VertexShape::source("orders", 1000.0, 4, load))
+            .with(VertexShape::operator("enrich", 100.0).input(0, Hash, 1.0))
+            .with(VertexShape::operator("out", 1000.0).input(1, Rebalance, 2.0));
+        JobState::new(Arc::new(shape), options, at(0))
+    }
+
+    fn job(rate: f64) -> JobState {
+        with_load(Load::Constant(rate), &ClusterOptions::default())
+    }
+
+    fn lag(job: &JobState) -> f64 {
+        job.source(0).unwrap().lag()
+    }
+
+    #[test]
+    fn lag_grows_while_a_job_restarts_and_is_caught_up_with_afterwards() {
+        let mut job = job(150.0);
+        job.advance(at(10_000), 64);
+        assert!((lag(&job) - 500.0).abs() < 1.0);
+        job.require(bounds(&[1, 4, 1]));
+        job.advance(at(10_001), 64);
+        assert!(matches!(job.phase(), Phase::Restarting { .. }));
+        job.advance(at(11_400), 64);
+        assert!(matches!(job.phase(), Phase::Created { .. }));
+        assert!((lag(&job) - 710.0).abs() < 1.0);
+        job.advance(at(11_500), 64);
+        assert_eq!((job.phase(), job.parallelism(), job.running_since()), (&Phase::Running, vec![1, 4, 1], at(11_500)));
+        assert_eq!(job.vertices()[1].totals, Totals::default());
+        // 725 records wait, and 250 more are processed than arrive.
+        job.advance(at(14_000), 64);
+        assert!((lag(&job) - 100.0).abs() < 1.0, "{}", lag(&job));
+        job.advance(at(16_000), 64);
+        assert!(lag(&job) < 1e-6);
+    }
+
+    #[test]
+    fn bounds_that_change_nothing_restart_nothing() {
+        let mut job = job(50.0);
+        job.advance(at(1000), 64);
+        job.require(bounds(&[1, 1, 1]));
+        job.advance(at(5000), 64);
+        assert_eq!((job.phase(), job.running_since()), (&Phase::Running, at(0)));
+    }
+
+    #[test]
+    fn a_job_takes_the_slots_that_there_are_after_waiting_for_more() {
+        let mut job = job(50.0);
+        job.require(bounds(&[2, 12, 1]));
+        job.advance(at(1), 7);
+        job.advance(at(11_400), 7);
+        assert!(matches!(job.phase(), Phase::Created { .. }));
+        job.advance(at(11_600), 0);
+        assert_eq!((job.phase(), job.parallelism(), job.slots()), (&Phase::Running, vec![2, 8, 1], 8));
+        assert!(job.wants_slots());
+        job.advance(at(20_000), 4);
+        job.advance(at(22_000), 0);
+        assert_eq!(job.parallelism(), [2, 12, 1]);
+    }
+
+    #[test]
+    fn a_job_waits_for_the_slots_that_it_must_have() {
+        let mut job = job(50.0);
+        job.require([1, 12, 1].map(|both| Bounds::new(both, both).unwrap()).to_vec());
+        job.advance(at(60_000), 7);
+        assert_eq!((job.phase(), job.running_since()), (&Phase::Running, at(0)));
+        job.advance(at(61_000), 11);
+        job.advance(at(63_000), 0);
+        assert_eq!(job.parallelism(), [1, 12, 1]);
+    }
+
+    #[test]
+    fn a_rescale_waits_for_the_end_of_the_cooldown() {
+        let options = ClusterOptions { cooldown: Duration::from_secs(30), ..ClusterOptions::default() };
+        let mut job = with_load(Load::Constant(50.0), &options);
+        job.require(bounds(&[1, 2, 1]));
+        job.advance(at(29_900), 64);
+        assert_eq!(job.phase(), &Phase::Running);
+        job.advance(at(31_600), 64);
+        assert_eq!((job.parallelism(), job.running_since()), (vec![1, 2, 1], at(31_500)));
+    }
+
+    #[test]
+    fn a_restart_resets_counters_and_nothing_else() {
+        let mut job = job(50.0);
+        job.advance(at(10_000), 0);
+        job.restart();
+        job.advance(at(11_500), 0);
+        assert_eq!((job.running_since(), job.parallelism()), (at(11_500), vec![1, 1, 1]));
+        assert_eq!(job.vertices()[0].totals.records_in, 0.0);
+        assert!((job.source(0).unwrap().read - 500.0).abs() < 1.0);
+    }
+
+    /// Records that a ramp of 30 seconds has brought after so many seconds.
+    fn arrived(from: f64, to: f64, seconds: f64) -> f64 {
+        let (on_ramp, after) = (seconds.min(30.0), (seconds - 30.0).max(0.0));
+        from * on_ramp + (to - from) / 30.0 * on_ramp * on_ramp / 2.0 + to * after
+    }
+
+    proptest! {
+        #[test]
+        fn records_are_conserved_whatever_happens(
+            from in 0.0f64..2000.0,
+            to in 0.0f64..2000.0,
+            moves in proptest::collection::vec((1i64..20_000, 1i64..9, 1i64..9), 1..8),
+        ) {
+            let load = Load::Ramp { from, to, over: Duration::from_secs(30) };
+            let mut job = with_load(load, &ClusterOptions::default());
+            let mut now = 0;
+            for (span, source, operator) in moves {
+                now += span;
+                let before = job.clone();
+                job.advance(at(now), 16);
+                let (was, is) = (before.source(0).unwrap(), job.source(0).unwrap());
+                let arrived = arrived(from, to, now as f64 / 1000.0);
+                prop_assert!((is.offered - arrived).abs() <= 1.0 + arrived * 1e-3, "{} of {}", is.offered, arrived);
+                prop_assert!(is.read >= was.read && is.lag() >= 0.0);
+                if job.running_since() == before.running_since() && *before.phase() == Phase::Running {
+                    let read = is.read - was.read;
+                    let counted = job.vertices()[0].totals.records_in - before.vertices()[0].totals.records_in;
+                    prop_assert!((read - counted).abs() < 1e-3, "{} read, {} counted", read, counted);
+                    for (vertex, earlier) in job.vertices().iter().zip(before.vertices()) {
+                        let processed = vertex.totals.records_in - earlier.totals.records_in;
+                        let most = vertex.subtasks.capacity() * span as f64 / 1000.0;
+                        prop_assert!(processed <= most * (1.0 + 1e-6) + 1e-6, "{} of {}", processed, most);
+                        prop_assert!(vertex.totals.records_out <= 2.0 * vertex.totals.records_in + 1e-6);
+                    }
+                }
+                job.require(bounds(&[source, operator, 1]));
+            }
+        }
+
+        #[test]
+        fn how_often_a_job_is_looked_at_does_not_matter(stops in proptest::collection::vec(1i64..3000, 1..20)) {
+            let load = Load::Daily { mean: 100.0, swing: 80.0, period: Duration::from_secs(20) };
+            let (mut often, mut once) = (
+                with_load(load.clone(), &ClusterOptions::default()),
+                with_load(load, &ClusterOptions::default()),
+            );
+            let mut now = 0;
+            for stop in stops {
+                now += stop;
+                often.advance(at(now), 0);
+            }
+            once.advance(at(now), 0);
+            for (one, other) in often.vertices().iter().zip(once.vertices()) {
+                let (one, other) = (one.totals, other.totals);
+                prop_assert!((one.records_in - other.records_in).abs() <= 1.0 + other.records_in * 1e-3);
+                prop_assert!((one.busy_ms - other.busy_ms).abs() <= 10.0 + other.busy_ms * 1e-3);
+            }
+        }
+    }
+}

@@ -23,6 +23,10 @@ pub(super) fn names(vertex: &VertexShape) -> Vec<String> {
     let mut names: Vec<String> = TASK.iter().map(|(name, _)| (*name).to_owned()).collect();
     names.extend(UNMODELLED.iter().map(|name| (*name).to_owned()));
     names.extend(OPERATOR.iter().map(|(name, _)| format!("{operator}.{name}")));
+    if vertex.log().is_none() {
+        names.extend(UNMODELLED_WITH_INPUTS.iter().map(|name| (*name).to_owned()));
+        names.extend(WITH_INPUTS.iter().map(|(name, _)| format!("{operator}.{name}")));
+    }
     if let Some(log) = vertex.log() {
         names.extend(SOURCE.iter().map(|(name, _)| format!("{operator}.{name}")));
         names.extend((0..log.partitions).map(|number| {
@@ -138,6 +142,12 @@ const SOURCE: &[(&str, Metric)] = &[
     ("watermarkLag", Metric::Zero),
 ];
 
+/// What only an operator with inputs has.
+const WITH_INPUTS: &[(&str, Metric)] = &[("currentInputWatermark", Metric::Zero)];
+
+/// What only a task with inputs has; all 0 here.
+const UNMODELLED_WITH_INPUTS: &[&str] = &["checkpointAlignmentTime", "currentInputWatermark"];
+
 /// What Flink 1.20 lists of a task besides; all 0 here.
 const UNMODELLED: &[&str] = &[
     "Shuffle.Netty.Input.Buffers.inPoolUsage",
@@ -209,9 +219,8 @@ fn find(vertex: &VertexShape, name: &str) -> Option<Metric> {
     }
     let operator = operator(&vertex.name);
     if let Some(name) = name.strip_prefix(&operator).and_then(|name| name.strip_prefix('.')) {
-        let log = vertex.log();
-        let of_source = |name| log.and_then(|_| within(SOURCE, name));
-        if let Some(metric) = within(OPERATOR, name).or_else(|| of_source(name)) {
+        let special = if vertex.log().is_some() { SOURCE } else { WITH_INPUTS };
+        if let Some(metric) = within(OPERATOR, name).or_else(|| within(special, name)) {
             return Some(metric);
         }
     }
@@ -221,7 +230,8 @@ fn find(vertex: &VertexShape, name: &str) -> Option<Metric> {
     {
         return (number < log.partitions).then_some(Metric::Offset { partitions: log.partitions });
     }
-    UNMODELLED.contains(&name).then_some(Metric::Zero)
+    let unmodelled = UNMODELLED.contains(&name) || (vertex.log().is_none() && UNMODELLED_WITH_INPUTS.contains(&name));
+    unmodelled.then_some(Metric::Zero)
 }
 
 fn offset_prefix(operator: &str, topic: &str) -> String {

@@ -6,12 +6,13 @@
 //! - [`JobShape`], [`Load`]: what runs, and what is offered to it
 //! - [`Cluster`]: jobs under one JobManager, served over HTTP, with hooks for tests
 //! - `engine`, `flow`, `meter`: the queueing model; pure, time is an argument
-//! - `rest`, `wire`, `metrics`, `put`: what a client sees of it
+//! - `rest`, `wire`, `details`, `metrics`, `put`: what a client sees of it
 //! - [`demo_jobs`], [`serve_uniform`]: ready-made clusters
 
 mod clock;
 mod cluster;
 mod demo;
+mod details;
 mod engine;
 mod fault;
 mod flow;
@@ -27,7 +28,7 @@ mod uniform;
 mod wire;
 
 pub use clock::{Clock, ManualClock};
-pub use cluster::{Cluster, JobSnapshot, Rescale, UnknownJob, VertexSnapshot};
+pub use cluster::{Cluster, JobSnapshot, Rescale, SourceSnapshot, UnknownJob, VertexSnapshot};
 pub use demo::{demo_jobs, demo_options};
 pub use job::{Feed, Input, JobShape, Log, Scheduler, ShapeError, VertexShape};
 pub use load::Load;

@@ -16,6 +16,7 @@ use serde::Deserialize;
 use tokio::net::TcpListener;
 
 use super::cluster::{Entry, json};
+use super::details::Details;
 use super::metrics::{self, Aggregated};
 use super::put::{self, Accepted};
 use super::wire::{self, Aggregations, MetricName, MetricNumbers, MetricText};
@@ -108,7 +109,7 @@ async fn jobs(State(cluster): Served) -> Response {
 
 async fn details(State(cluster): Served, Path(job): Path<String>) -> Answer {
     let entry = entry(&cluster, &job)?;
-    Ok(cluster.seen(&entry, |job| body(&wire::Details::new(entry.id, job))))
+    Ok(cluster.seen(&entry, |job| body(&Details::new(entry.id, job))))
 }
 
 async fn configuration(State(cluster): Served, Path(job): Path<String>) -> Answer {
@@ -317,4 +318,333 @@ fn body(value: &impl serde::Serialize) -> Response {
 
 fn ready(body: Bytes) -> Response {
     ([(header::CONTENT_TYPE, "application/json; charset=UTF-8")], body).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::time::{Duration, Instant};
+
+    use serde_json::{Value, json};
+    use tidegate_common::time::Timestamp;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
+    use tokio::task::JoinHandle;
+
+    use super::*;
+    use crate::model::ShipStrategy::{Hash, Rebalance};
+    use crate::simulate::{ClusterOptions, JobShape, Load, ManualClock, TaskManager, VertexShape};
+
+    /// A cluster that runs the job that was recorded, and one under the default scheduler.
+    struct Served {
+        cluster: Arc<Cluster>,
+        clock: ManualClock,
+        address: std::net::SocketAddr,
+        server: JoinHandle<io::Result<()>>,
+        job: JobId,
+    }
+
+    impl Served {
+        async fn start(options: ClusterOptions) -> Self {
+            let job = JobShape::new("load-3v")
+                .with(VertexShape::source("log", 1000.0, 4, Load::Constant(150.0)).max_parallelism(16))
+                .with(VertexShape::operator("stage-1", 100.0).input(0, Hash, 1.0).max_parallelism(16))
+                .with(VertexShape::operator("out: Writer", 1000.0).input(1, Rebalance, 1.0).max_parallelism(16));
+            let rigid = JobShape { name: "rigid".to_owned(), scheduler: Scheduler::Default, ..job.clone() };
+            let clock = ManualClock::starting_at(Timestamp::from_millis(1_795_415_000_000));
+            let cluster = Cluster::with_options(vec![job, rigid], options, clock.clock()).unwrap();
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let address = listener.local_addr().unwrap();
+            let server = tokio::spawn(Arc::clone(&cluster).serve(listener, std::future::pending()));
+            let job = cluster.job_named("load-3v").unwrap();
+            Self { cluster, clock, address, server, job }
+        }
+
+        async fn call(&self, method: &str, path: &str, body: &str) -> io::Result<(u16, Value)> {
+            let mut stream = TcpStream::connect(self.address).await?;
+            let length = body.len();
+            let head = format!("{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {length}");
+            stream.write_all(format!("{head}\r\n\r\n{body}").as_bytes()).await?;
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).await?;
+            let (head, body) = answer.split_once("\r\n\r\n").ok_or(io::ErrorKind::UnexpectedEof)?;
+            Ok((head.split(' ').nth(1).unwrap().parse().unwrap(), serde_json::from_str(body).unwrap()))
+        }
+
+        async fn get(&self, path: &str) -> Value {
+            let (status, body) = self.call("GET", path, "").await.unwrap();
+            assert_eq!(status, 200, "{path}: {body}");
+            body
+        }
+
+        fn vertex(&self, index: usize) -> String {
+            self.cluster.entry(self.job).unwrap().vertices[index].to_string()
+        }
+
+        fn metrics(&self, index: usize, query: &str) -> String {
+            format!("/jobs/{}/vertices/{}/subtasks/metrics{query}", self.job, self.vertex(index))
+        }
+
+        fn requirements(&self, uppers: [u32; 3]) -> String {
+            let bounds = |upper| json!({"parallelism": {"lowerBound": 1, "upperBound": upper}});
+            let vertices = (0..3).zip(uppers).map(|(index, upper)| (self.vertex(index), bounds(upper)));
+            Value::Object(vertices.collect()).to_string()
+        }
+    }
+
+    fn recorded(name: &str) -> Value {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures/flink/1.20.5");
+        serde_json::from_str(&std::fs::read_to_string(format!("{folder}/{name}.json")).unwrap()).unwrap()
+    }
+
+    /// `value` with every leaf replaced by the name of its type, and every list by its first element.
+    fn shape(value: &Value) -> Value {
+        match value {
+            Value::Object(fields) => fields.iter().map(|(key, value)| (key.clone(), shape(value))).collect(),
+            Value::Array(items) => items.first().map(shape).into_iter().collect(),
+            Value::String(_) => "string".into(),
+            Value::Number(_) => "number".into(),
+            Value::Bool(_) => "boolean".into(),
+            Value::Null => Value::Null,
+        }
+    }
+
+    /// The errors of an answer without their stacks.
+    fn errors(answer: &Value) -> Vec<String> {
+        let first = |error: &Value| error.as_str().unwrap().split("\n\tat ").next().unwrap().to_owned();
+        answer["errors"].as_array().map(|errors| errors.iter().map(first).collect()).unwrap_or_default()
+    }
+
+    #[tokio::test]
+    async fn answers_have_the_recorded_shape() {
+        let served = Served::start(ClusterOptions::default()).await;
+        served.clock.advance(Duration::from_secs(5));
+        let job = format!("/jobs/{}", served.job);
+        let numbers = "?get=busyTimeMsPerSecond,numRecordsIn,isBackPressured";
+        for (path, name) in [
+            ("/config".to_owned(), "config"),
+            ("/overview".to_owned(), "overview"),
+            ("/jobs/overview".to_owned(), "jobs_overview"),
+            (job.clone(), "job_detail"),
+            (format!("{job}/jobmanager/config"), "job_jobmanager_config"),
+            (served.metrics(0, ""), "vertex_Source_log__subtasks_metrics_list"),
+            (served.metrics(0, numbers), "vertex_Source_log__subtasks_metrics_noagg"),
+            ("/jobmanager/metrics?get=taskSlotsTotal".to_owned(), "jobmanager_metrics_values"),
+            (
+                "/taskmanagers/metrics?get=Status.JVM.Memory.Heap.Used&agg=min,max,avg,sum".to_owned(),
+                "taskmanagers_metrics_agg",
+            ),
+        ] {
+            assert_eq!(shape(&served.get(&path).await), shape(&recorded(name)), "{path}");
+        }
+        let nodes = served.get(&job).await["plan"]["nodes"].clone();
+        assert_eq!(shape(&nodes[1]), shape(&recorded("job_detail")["plan"]["nodes"][1]));
+        let requirements = served.get(&format!("{job}/resource-requirements")).await;
+        let bounds = |answer: &Value| answer.as_object().unwrap().values().map(shape).collect::<Vec<_>>();
+        assert_eq!(bounds(&requirements), bounds(&recorded("resource_requirements")));
+    }
+
+    #[tokio::test]
+    async fn every_recorded_metric_is_listed() {
+        let served = Served::start(ClusterOptions::default()).await;
+        let ids = |list: &Value| -> BTreeSet<String> {
+            list.as_array().unwrap().iter().map(|entry| entry["id"].as_str().unwrap().to_owned()).collect()
+        };
+        for (index, name) in [(0, "Source_log"), (1, "stage_1")] {
+            let listed = ids(&served.get(&served.metrics(index, "")).await);
+            let missing: Vec<_> =
+                ids(&recorded(&format!("vertex_{name}__subtasks_metrics_list"))).difference(&listed).cloned().collect();
+            assert_eq!(missing, Vec::<String>::new());
+        }
+    }
+
+    #[tokio::test]
+    async fn one_unknown_metric_empties_the_answer() {
+        let served = Served::start(ClusterOptions::default()).await;
+        let nowhere = "0".repeat(32);
+        for path in [
+            served.metrics(0, "?get=busyTimeMsPerSecond,noSuchMetric"),
+            served.metrics(1, "?get=Source__log.pendingRecords"),
+            format!("/jobs/{}/vertices/{nowhere}/subtasks/metrics", served.job),
+            format!("/jobs/{nowhere}/vertices/{nowhere}/subtasks/metrics"),
+            "/taskmanagers/metrics?get=Status.JVM.Memory.Heap.Used,noSuchMetric".to_owned(),
+        ] {
+            assert_eq!(served.get(&path).await, json!([]), "{path}");
+        }
+        let some = served.get("/jobmanager/metrics?get=noSuchMetric,taskSlotsTotal").await;
+        assert_eq!(some, json!([{"id": "taskSlotsTotal", "value": "64"}]));
+        let gc = "/taskmanagers/metrics?get=Status.JVM.GarbageCollector.All.TimeMsPerSecond&agg=max";
+        assert_eq!(served.get(gc).await[0]["max"], 2.0);
+        served.cluster.set_task_manager(TaskManager { gc_ms_per_second: None, ..TaskManager::default() });
+        assert_eq!(served.get(gc).await, json!([]));
+    }
+
+    #[tokio::test]
+    async fn only_the_wanted_aggregations_are_answered() {
+        let served = Served::start(ClusterOptions::default()).await;
+        served.clock.advance(Duration::from_secs(5));
+        let answer = served.get(&served.metrics(1, "?get=busyTimeMsPerSecond&agg=max,avg")).await;
+        assert_eq!(answer, json!([{"id": "busyTimeMsPerSecond", "max": 1000.0, "avg": 1000.0}]));
+    }
+
+    #[tokio::test]
+    async fn errors_are_those_that_were_recorded() {
+        let served = Served::start(ClusterOptions::default()).await;
+        let nowhere = format!("/jobs/{}", "0".repeat(32));
+        let rigid = format!("/jobs/{}/resource-requirements", served.cluster.job_named("rigid").unwrap());
+        for (method, path, status, name) in [
+            ("GET", "/nosuchpath", 404, "err_path"),
+            ("GET", "/jobs/xyz", 400, "err_job_badid"),
+            ("GET", &nowhere, 404, "err_job_unknown"),
+            ("GET", &format!("{nowhere}/resource-requirements"), 500, "err_job_unknown_rr"),
+            ("GET", &rigid, 500, "default_scheduler/GET_resource_requirements"),
+            ("PUT", &rigid, 500, "default_scheduler/PUT_resource_requirements"),
+            (
+                "GET",
+                &served.metrics(0, "?get=busyTimeMsPerSecond&agg=median"),
+                400,
+                "vertex_Source_log__subtasks_metrics_bad_agg",
+            ),
+        ] {
+            let (found, answer) = served.call(method, path, "").await.unwrap();
+            assert_eq!((found, errors(&answer)), (status, errors(&recorded(name))), "{path}");
+        }
+    }
+
+    #[tokio::test]
+    async fn every_recorded_put_is_answered_as_it_was() {
+        let recorded_ids = recorded("job_detail")["vertices"].clone();
+        for case in [
+            "bad_vertex_id",
+            "empty_object",
+            "extra_field",
+            "finished_job",
+            "float_upper",
+            "lower_0",
+            "lower_and_upper_gt_maxParallelism",
+            "malformed_json",
+            "missing_lower",
+            "missing_upper",
+            "no_body",
+            "noop_same_as_now",
+            "only_unknown_vertex",
+            "partial_only_one_vertex",
+            "string_upper",
+            "unknown_job",
+            "unknown_vertex_added",
+            "upper_0",
+            "upper_gt_maxParallelism",
+            "upper_lt_lower",
+            "wrong_content_type",
+        ] {
+            let served = Served::start(ClusterOptions::default()).await;
+            let ours = |text: &str| {
+                let ids = (0..3).map(|index| (recorded_ids[index]["id"].as_str().unwrap(), served.vertex(index)));
+                let text = text.replace("86fb5a180db845ca390893bea2b67b5c", &served.job.to_string());
+                ids.fold(text, |text, (theirs, ours)| text.replace(theirs, &ours))
+            };
+            let put = recorded(&format!("bad_puts/{case}"));
+            let path = ours(put["request"]["path"].as_str().unwrap());
+            let body = ours(put["request"]["body"].as_str().unwrap());
+            let (status, answer) = served.call("PUT", &path, &body).await.unwrap();
+            let expected: Value = serde_json::from_str(&ours(put["response"].as_str().unwrap())).unwrap();
+            assert_eq!(status, put["status"].as_u64().unwrap() as u16, "{case}: {answer}");
+            // Flink names vertices in the order of a hash map.
+            let lines = |answer: &Value| -> BTreeSet<String> {
+                let text = errors(answer).join("\n").replace("RestHandlerException: ", "RestHandlerException:\n");
+                text.lines().map(str::to_owned).collect()
+            };
+            assert_eq!(lines(&answer), lines(&expected), "{case}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_bound_of_minus_one_kills_the_job_manager() {
+        let served = Served::start(ClusterOptions::default()).await;
+        let body = served.requirements([1, 1, 1]).replacen("\"upperBound\":1", "\"upperBound\":-1", 1);
+        let path = format!("/jobs/{}/resource-requirements", served.job);
+        assert_eq!(served.call("PUT", &path, &body).await.unwrap(), (200, json!({})));
+        assert!(served.cluster.is_dead());
+        served.server.await.unwrap().unwrap();
+        assert!(TcpStream::connect(served.address).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_rescale_is_seen_as_flink_shows_it() {
+        let served = Served::start(ClusterOptions::default()).await;
+        let (path, job) = (format!("/jobs/{}/resource-requirements", served.job), format!("/jobs/{}", served.job));
+        served.clock.advance(Duration::from_secs(5));
+        let before = served.get(&job).await;
+        let put = served.call("PUT", &path, &served.requirements([1, 3, 1])).await.unwrap();
+        assert_eq!(put, (200, json!({})));
+        let rescales = served.cluster.rescales(served.job).unwrap();
+        assert_eq!((rescales.len(), rescales[0].at), (1, served.clock.now()));
+        assert_eq!(served.cluster.requirements(served.job).unwrap(), rescales[0].requirements);
+
+        served.clock.advance(Duration::from_millis(100));
+        let tasks = served.get("/jobs/overview").await["jobs"][0].clone();
+        assert_eq!((&tasks["state"], &tasks["tasks"]["canceling"]), (&json!("RESTARTING"), &json!(3)));
+
+        served.clock.advance(Duration::from_millis(1000));
+        let waiting = served.get(&job).await;
+        let seen = (&waiting["state"], &waiting["plan"], &waiting["timestamps"]["RUNNING"]);
+        assert_eq!(seen, (&json!("CREATED"), &json!({}), &json!(0)));
+        assert_eq!(shape(&waiting), shape(&recorded("job_detail_state_CREATED_waiting_for_resources")));
+        assert_eq!(waiting["vertices"][0]["name"], "out: Writer");
+        assert_eq!(served.get("/jobs/overview").await["jobs"][0]["tasks"]["total"], 0);
+
+        served.clock.advance(Duration::from_secs(1));
+        let after = served.get(&job).await;
+        assert_eq!(after["plan"]["nodes"][1]["parallelism"], 3);
+        assert!(after["timestamps"]["RUNNING"].as_i64() > before["timestamps"]["RUNNING"].as_i64());
+        let read = |details: &Value| details["vertices"][1]["metrics"]["read-records"].as_i64();
+        assert!(read(&after) < read(&before));
+        assert_eq!(served.get("/overview").await["slots-available"], 60);
+    }
+
+    #[tokio::test]
+    async fn stale_answers_lag_behind() {
+        let options = ClusterOptions { stale: Duration::from_secs(3), ..ClusterOptions::default() };
+        let served = Served::start(options).await;
+        let now = format!("/jobs/{}", served.job);
+        let first = served.get(&now).await["now"].as_i64().unwrap();
+        for (seconds, expected) in [(2, 0), (1, 3000), (2, 3000), (5, 10_000)] {
+            served.clock.advance(Duration::from_secs(seconds));
+            assert_eq!(served.get(&now).await["now"].as_i64().unwrap() - first, expected);
+        }
+        assert_eq!(served.get("/jobs/overview").await["jobs"][0]["duration"], 10_000);
+    }
+
+    #[tokio::test]
+    async fn faults_hit_one_path_until_they_are_healed() {
+        let served = Served::start(ClusterOptions::default()).await;
+        served.cluster.fail("/jobs/overview", 503);
+        let (status, answer) = served.call("GET", "/jobs/overview", "").await.unwrap();
+        assert_eq!((status, errors(&answer)), (503, vec!["Internal server error.".to_owned()]));
+        served.get("/overview").await;
+        served.cluster.heal("/jobs/overview");
+        served.get("/jobs/overview").await;
+        served.cluster.delay("/config", Duration::from_millis(80));
+        let start = Instant::now();
+        served.get("/config").await;
+        assert!(start.elapsed() >= Duration::from_millis(80));
+    }
+
+    #[tokio::test]
+    async fn jobs_come_and_go() {
+        let served = Served::start(ClusterOptions::default()).await;
+        let names = |list: &Value| -> Vec<String> {
+            list["jobs"].as_array().unwrap().iter().map(|job| job["name"].as_str().unwrap().to_owned()).collect()
+        };
+        served.cluster.remove(served.job).unwrap();
+        assert_eq!(names(&served.get("/jobs/overview").await), ["rigid"]);
+        assert!(served.cluster.remove(served.job).is_err());
+        let shape = JobShape::new("new").with(VertexShape::source("x", 1.0, 1, Load::Constant(1.0)));
+        let job = served.cluster.submit(shape).unwrap();
+        assert_eq!(names(&served.get("/jobs/overview").await), ["rigid", "new"]);
+        served.cluster.set_load(job, &Load::Constant(3.0)).unwrap();
+        served.clock.advance(Duration::from_secs(10));
+        let source = served.cluster.snapshot()[1].vertices[0].source.unwrap();
+        assert!((source.lag - 20.0).abs() < 0.1 && source.offered == 3.0, "{source:?}");
+    }
 }
