@@ -53,7 +53,7 @@ const MINUTE: u64 = 60;
 const HOUR: u64 = 3600;
 
 macro_rules! autoscaler_options {
-    ($($(#[$doc:meta])+ $name:ident: $type:ty = $key:literal, $default:expr;)+) => {
+    ($keys:ident; $($(#[$doc:meta])+ $name:ident: $type:ty = $key:literal, $default:expr;)+) => {
         $(
             $(#[$doc])+
             pub const $name: ConfigOption<$type> = ConfigOption::new(
@@ -63,6 +63,9 @@ macro_rules! autoscaler_options {
                 $default,
             );
         )+
+
+        /// The canonical keys of this group.
+        const $keys: &[&str] = &[$(concat!("job.autoscaler.", $key)),+];
     };
 }
 
@@ -77,6 +80,7 @@ macro_rules! flink_options {
 
 // Whether and when a job is scaled.
 autoscaler_options! {
+    WHEN;
     /// Whether the autoscaler looks at the job at all.
     ENABLED: bool = "enabled", false;
     /// Whether decisions are applied; else they are only reported.
@@ -95,6 +99,7 @@ autoscaler_options! {
 
 // Utilisation and the limits of a scaling.
 autoscaler_options! {
+    LIMITS;
     /// How far the bounds are from the target where they are not given themselves. Deprecated.
     TARGET_UTILIZATION_BOUNDARY: f64 = "target.utilization.boundary", 0.3;
     /// The utilisation above which a vertex is scaled up.
@@ -132,6 +137,7 @@ pub const SCALE_DOWN_INTERVAL: ConfigOption<Duration> = ConfigOption::new(
 
 // Catch-up, restarts and how fast a vertex really is.
 autoscaler_options! {
+    RATES;
     /// In which time a backlog should be worked off; 0 leaves lag and restarts out of account.
     CATCH_UP_DURATION: Duration = "catch-up.duration", Duration::from_secs(30 * MINUTE);
     /// How long a restart is assumed to take.
@@ -155,6 +161,7 @@ autoscaler_options! {
 
 // What earlier scalings teach.
 autoscaler_options! {
+    EFFECT;
     /// Whether scale-ups that brought too little block further ones.
     SCALING_EFFECTIVENESS_DETECTION_ENABLED: bool = "scaling.effectiveness.detection.enabled", false;
     /// The share of the expected gain that makes a scale-up effective.
@@ -173,6 +180,7 @@ autoscaler_options! {
 
 // Alignment with key groups and partitions.
 autoscaler_options! {
+    ALIGNMENT;
     /// How parallelisms are aligned: BALANCED, EVENLY_SPREAD, OFF or a custom mode's name. Case sensitive.
     PARALLELISM_ALIGNMENT_MODE: Option<String> = "scaling.parallelism-alignment.mode", None;
     /// The deprecated alignment, in force only where it is given and the other is not.
@@ -182,6 +190,7 @@ autoscaler_options! {
 
 // Memory and quotas.
 autoscaler_options! {
+    MEMORY;
     /// The share of time in garbage collection above which nothing is scaled.
     GC_PRESSURE_THRESHOLD: f64 = "memory.gc-pressure.threshold", 1.0;
     /// The heap usage above which nothing is scaled.
@@ -202,6 +211,7 @@ autoscaler_options! {
 
 // Plug-ins and the REST client.
 autoscaler_options! {
+    PLUGINS;
     /// Names of custom evaluators, of which the first is used.
     CUSTOM_EVALUATORS: Vec<String> = "metrics.custom-evaluators", Vec::new();
     /// Names of custom executors.
@@ -226,4 +236,50 @@ flink_options! {
     MEMORY_SEGMENT_SIZE: MemorySize = "taskmanager.memory.segment-size", MemorySize::from_bytes(32 << 10);
     /// The scheduler, such as `Adaptive`.
     SCHEDULER: Option<String> = "jobmanager.scheduler", None;
+}
+
+/// What the keys of options with parameters of their own start with.
+const OPEN: [&str; 3] =
+    ["metrics.custom-evaluator.", "scaling.custom-executor.", "scaling.parallelism-alignment.mode."];
+
+/// The canonical key of every option of the autoscaler.
+pub fn known_keys() -> impl Iterator<Item = &'static str> {
+    [WHEN, LIMITS, RATES, EFFECT, ALIGNMENT, MEMORY, PLUGINS]
+        .into_iter()
+        .flatten()
+        .copied()
+        .chain([UTILIZATION_TARGET.key(), SCALE_DOWN_INTERVAL.key()])
+}
+
+/// Whether an option of the autoscaler is found under `key`: canonical, fallback or deprecated.
+pub fn is_known(key: &str) -> bool {
+    let special = UTILIZATION_TARGET.keys().chain(SCALE_DOWN_INTERVAL.keys());
+    let name = key.strip_prefix(FALLBACK_PREFIX).or_else(|| key.strip_prefix(PREFIX));
+    let by_name = name.is_some_and(|name| {
+        let known = known_keys().any(|known| known.strip_prefix(PREFIX) == Some(name));
+        known || OPEN.iter().any(|open| name.starts_with(open))
+    });
+    by_name || special.into_iter().any(|known| known == key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_option_is_known_by_each_of_its_keys() {
+        assert_eq!(known_keys().count(), 45);
+        for key in [
+            "job.autoscaler.enabled",
+            "kubernetes.operator.job.autoscaler.enabled",
+            "job.autoscaler.target.utilization",
+            "kubernetes.operator.job.autoscaler.scale-up.grace-period",
+            "job.autoscaler.scaling.parallelism-alignment.mode.mine.class",
+        ] {
+            assert!(is_known(key), "{key}");
+        }
+        for key in ["job.autoscaler.enable", "job.autoscaler.", "enabled", "taskmanager.numberOfTaskSlots"] {
+            assert!(!is_known(key), "{key}");
+        }
+    }
 }

@@ -1,0 +1,8 @@
+//! tmp
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct Demo {}
+impl Demo {
+    pub(super) fn run(self) -> anyhow::Result<()> {
+        Ok(())
+    }
+}

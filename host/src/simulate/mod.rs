@@ -1,0 +1,36 @@
+//! A simulated Flink cluster that speaks Flink's REST API.
+//!
+//! The demo scales it, scenario tests drive it on a clock of their own, and the benchmark polls a thousand of its jobs.
+//! What it answers has the shape that Flink 1.20.5 was recorded with, its errors and its oddities included.
+//!
+//! - [`JobShape`], [`Load`]: what runs, and what is offered to it
+//! - [`Cluster`]: jobs under one JobManager, served over HTTP, with hooks for tests
+//! - `engine`, `flow`, `meter`: the queueing model; pure, time is an argument
+//! - `rest`, `wire`, `details`, `metrics`, `put`: what a client sees of it
+//! - [`demo_jobs`], [`serve_uniform`]: ready-made clusters
+
+mod clock;
+mod cluster;
+mod demo;
+mod details;
+mod engine;
+mod fault;
+mod flow;
+mod job;
+mod load;
+mod meter;
+mod metrics;
+mod options;
+mod put;
+mod rest;
+mod subtasks;
+mod uniform;
+mod wire;
+
+pub use clock::{Clock, ManualClock};
+pub use cluster::{Cluster, JobSnapshot, Rescale, SourceSnapshot, UnknownJob, VertexSnapshot};
+pub use demo::{demo_jobs, demo_options};
+pub use job::{Feed, Input, JobShape, Log, Scheduler, ShapeError, VertexShape};
+pub use load::Load;
+pub use options::{ClusterOptions, TaskManager};
+pub use uniform::{serve_uniform, uniform_jobs};
