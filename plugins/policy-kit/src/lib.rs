@@ -9,10 +9,10 @@
 //! - [`execute`]: from the vertices' changes to what is done about the job
 //! - [`history`], [`tracking`]: what is remembered of earlier scalings
 
-//D1
+pub mod decide;
 pub mod decision;
 pub mod evaluate;
-//D2
+pub mod execute;
 pub mod history;
 pub mod metric;
 pub mod scale;
@@ -23,6 +23,6 @@ pub mod topology;
 pub mod tracking;
 pub mod view;
 
-//D6
+pub use decide::{check_options, decide};
 pub use decision::{Decision, Failure};
 pub use view::View;

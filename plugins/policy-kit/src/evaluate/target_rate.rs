@@ -28,11 +28,11 @@ impl Flow<'_> {
         if vertex.inputs.len() == 1 {
             return received;
         }
-        self.from_others(from, to).map_or_else(|| value(self.records_out, from), |others| received - others)
+        self.rate_of_others(from, to).map_or_else(|| value(self.records_out, from), |others| received - others)
     }
 
     /// What `to` gets from all inputs but `from`, if each of these writes to nobody else.
-    fn from_others(&self, from: usize, to: usize) -> Option<f64> {
+    fn rate_of_others(&self, from: usize, to: usize) -> Option<f64> {
         let mut sum = 0.0;
         for (other, _) in self.topology.vertices.get(to)?.inputs.iter().filter(|(other, _)| *other != from) {
             if self.topology.vertices.get(*other)?.outputs.len() != 1 {
