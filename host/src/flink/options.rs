@@ -95,6 +95,12 @@ pub enum InvalidRestOptions {
         /// What it should hold.
         expected: &'static str,
     },
+    /// TLS files for a connection without TLS: whoever wrote that expects it to be encrypted.
+    #[error("`{url}` has `tls` settings, but starts with `http://`")]
+    TlsWithoutHttps {
+        /// What was given.
+        url: String,
+    },
     /// The parts do not fit together, such as a key that belongs to another certificate.
     #[error("no client can be made of the TLS settings: {reason}")]
     Tls {
@@ -165,6 +171,10 @@ impl fmt::Debug for Authorization {
 }
 
 impl TlsOptions {
+    pub(super) fn is_empty(&self) -> bool {
+        self.ca.is_none() && self.identity.is_none()
+    }
+
     pub(super) fn apply(&self, mut builder: ClientBuilder) -> Result<ClientBuilder, InvalidRestOptions> {
         if let Some(path) = &self.ca {
             let invalid = || InvalidRestOptions::Pem { path: path.clone(), expected: "certificate" };

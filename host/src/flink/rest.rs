@@ -57,6 +57,8 @@ impl RestClient {
         install_crypto_provider();
         builder = if base.scheme() == "https" {
             options.tls.apply(builder)?
+        } else if !options.tls.is_empty() {
+            return Err(InvalidRestOptions::TlsWithoutHttps { url: options.url.clone() });
         } else {
             // Spares a plain client the system's authorities, and the need for any to be there.
             builder.tls_certs_only([])

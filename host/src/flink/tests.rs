@@ -1,6 +1,7 @@
 //! The client against recorded answers, over real HTTP.
 
 mod server;
+mod tls;
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -437,6 +438,9 @@ fn options_that_cannot_work_are_refused() {
     let missing = TlsOptions { ca: Some("no-such-file.pem".into()), identity: None };
     let error = RestClient::new(&RestOptions { tls: missing, ..base.clone() }).unwrap_err();
     assert!(error.to_string().contains("no-such-file.pem"), "{error}");
+    let plain = TlsOptions { ca: Some("ca.pem".into()), identity: None };
+    let error = RestClient::new(&RestOptions { tls: plain, ..RestOptions::new("http://flink") }).unwrap_err();
+    assert!(matches!(error, InvalidRestOptions::TlsWithoutHttps { .. }), "{error:?}");
     let empty = tempfile::NamedTempFile::new().unwrap();
     let ca = TlsOptions { ca: Some(empty.path().to_owned()), identity: None };
     let identity = ClientIdentity { cert: empty.path().to_owned(), key: empty.path().to_owned() };

@@ -5,11 +5,13 @@
 //! - [`value`]: Flink's syntax of configuration values
 //! - [`configuration`]: key-value configuration with Flink's rules of lookup
 //! - [`options`]: every option of the autoscaler
+//! - [`periods`]: times at which nothing is scaled
 //! - [`validate`]: which options contradict each other or are out of range
 
 pub mod configuration;
 pub mod number;
 pub mod options;
+pub mod periods;
 pub mod time;
 pub mod validate;
 pub mod value;

@@ -93,6 +93,25 @@ pub fn java_text(value: f64) -> String {
     format!("{mantissa}{point}E{exponent}")
 }
 
+/// The text of `value` with two decimals as Java's `%.2f` gives it: halves of the shortest decimal text are rounded away
+/// from zero.
+pub fn java_fixed_2(value: f64) -> String {
+    let text = format!("{}", value.abs());
+    let (integer, fraction) = text.split_once('.').unwrap_or((&text, ""));
+    let (kept, dropped) = fraction.split_at_checked(2).unwrap_or((fraction, ""));
+    let up = dropped.as_bytes().first().is_some_and(|digit| *digit >= b'5');
+    match format!("{integer}{kept:0<2}").parse::<u128>() {
+        Ok(hundredths) if value.is_finite() => {
+            let hundredths = hundredths + u128::from(up);
+            let sign = if value.is_sign_negative() { "-" } else { "" };
+            format!("{sign}{}.{:02}", hundredths / 100, hundredths % 100)
+        }
+        // So large a double has no decimals; and NaN and the infinities are words.
+        _ if value.is_finite() => format!("{value:.2}"),
+        _ => java_text(value),
+    }
+}
+
 /// Rounds by the digits: for what lies so close to a tie that only the shortest decimal text can tell.
 fn round_text(size: f64) -> f64 {
     let mut text = Digits::default();
@@ -218,6 +237,23 @@ mod tests {
             assert_eq!(java_text(value), text);
         }
         assert_eq!(java_text(f64::NEG_INFINITY), "-Infinity");
+    }
+
+    #[test]
+    fn two_decimals_are_rounded_on_the_decimal_text() {
+        for (value, text) in [
+            (37874.075, "37874.08"),
+            (0.125, "0.13"),
+            (-0.125, "-0.13"),
+            (9.995, "10.00"),
+            (0.0, "0.00"),
+            (3.5, "3.50"),
+            (1e300, &format!("{:.2}", 1e300)),
+            (f64::INFINITY, "Infinity"),
+            (f64::NAN, "NaN"),
+        ] {
+            assert_eq!(java_fixed_2(value), text);
+        }
     }
 
     proptest! {

@@ -7,6 +7,7 @@ use thiserror::Error;
 use crate::configuration::{ConfigOption, Configuration, InvalidValue};
 use crate::number::java_text;
 use crate::options;
+use crate::periods::{InvalidPeriod, validate_periods};
 use crate::value::Value;
 
 /// What is wrong with a configuration. Its text is Flink's own.
@@ -28,6 +29,9 @@ pub enum InvalidOption {
         /// The canonical key.
         key: &'static str,
     },
+    /// A text that is no excluded period.
+    #[error(transparent)]
+    Period(#[from] InvalidPeriod),
     /// An option that the other checks depend on cannot be read.
     #[error(transparent)]
     Unreadable(#[from] InvalidValue),
@@ -57,26 +61,32 @@ pub fn validate(configuration: &Configuration) -> Result<(), InvalidOption> {
     if !configuration.read(&options::ENABLED)? {
         return Ok(());
     }
+    // What the checks depend on is read before the first of them: it is no mere finding if that fails.
+    let target = configuration.read(&options::UTILIZATION_TARGET)?;
+    let observed_scalability = configuration.read(&options::OBSERVED_SCALABILITY_ENABLED)?;
+    let effectiveness_detection = configuration.read(&options::SCALING_EFFECTIVENESS_DETECTION_ENABLED)?;
+    let memory_tuning = configuration.read(&options::MEMORY_TUNING_ENABLED)?;
+    let periods = configuration.read(&options::EXCLUDED_PERIODS)?;
+
     let check = Check { configuration };
     check.range(&options::MAX_SCALE_DOWN_FACTOR, 0.0, f64::INFINITY)?;
     check.range(&options::MAX_SCALE_UP_FACTOR, 0.0, f64::INFINITY)?;
     check.range(&options::UTILIZATION_TARGET, 0.0, 1.0)?;
     check.range(&options::TARGET_UTILIZATION_BOUNDARY, 0.0, f64::INFINITY)?;
-    let target = configuration.read(&options::UTILIZATION_TARGET)?;
     check.range(&options::UTILIZATION_MAX, target, 1.0)?;
     check.range(&options::UTILIZATION_MIN, 0.0, target)?;
     check.range(&options::GC_PRESSURE_THRESHOLD, 0.0, 1.0)?;
     check.range(&options::HEAP_USAGE_THRESHOLD, 0.0, 1.0)?;
-    if configuration.read(&options::OBSERVED_SCALABILITY_ENABLED)? {
+    if observed_scalability {
         check.range(&options::OBSERVED_SCALABILITY_COEFFICIENT_MIN, 0.01, 1.0)?;
     }
-    if configuration.read(&options::SCALING_EFFECTIVENESS_DETECTION_ENABLED)? {
+    if effectiveness_detection {
         check.range(&options::SCALING_EFFECTIVENESS_THRESHOLD, 0.0, 1.0)?;
     }
-    if configuration.read(&options::MEMORY_TUNING_ENABLED)? {
+    if memory_tuning {
         check.range(&options::MEMORY_TUNING_OVERHEAD, 0.0, 1.0)?;
     }
-    Ok(())
+    Ok(validate_periods(&periods)?)
 }
 
 struct Check<'a> {
@@ -118,7 +128,15 @@ mod tests {
         let cases: Vec<Json> = serde_json::from_str(include_str!("../tests/vectors/peer_validation.json")).unwrap();
         assert_eq!(cases.len(), 300);
         for case in cases {
-            assert_eq!(text(&case["options"]).as_deref(), case["error"].as_str(), "{case}");
+            let error = validate(&configuration(&case["options"])).err();
+            if let Some(exception) = case["exception"].as_str() {
+                let Some(InvalidOption::Unreadable(InvalidValue { key, value, .. })) = error else {
+                    panic!("{case}");
+                };
+                assert!(exception.contains(&format!("'{value}' for key '{key}'")), "{case}");
+                continue;
+            }
+            assert_eq!(error.map(|error| error.to_string()).as_deref(), case["error"].as_str(), "{case}");
         }
     }
 

@@ -1,7 +1,9 @@
-//! The bundled policy: Apache's autoscaler, as a component.
+//! The bundled policy as a component: `policy-kit` decides, this crate only translates.
+
+mod answer;
+mod seen;
 
 mod bindings {
-    #![expect(missing_docs, clippy::allow_attributes, reason = "generated")]
     wit_bindgen::generate!({
         path: ["../../wit/types/v0.1", "../../wit/host/v0.1", "../../wit/policy/v0.1"],
         world: "tidegate:policy/policy",
@@ -9,8 +11,9 @@ mod bindings {
     });
 }
 
-use bindings::exports::tidegate::policy::scaling::{Decision, Description, Failure, Guest, Verdict};
+use bindings::exports::tidegate::policy::scaling::{Decision, Description, Failure, Guest};
 use bindings::tidegate::policy::observation::View;
+use seen::Seen;
 
 struct DefaultPolicy;
 
@@ -19,23 +22,16 @@ impl Guest for DefaultPolicy {
         Description {
             name: "default-policy".to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            summary: "Apache Flink's autoscaler: true processing rates over a window".to_owned(),
+            summary: "decides as Apache Flink's autoscaler does".to_owned(),
         }
     }
 
-    fn check_options(_options: Vec<(String, String)>) -> Vec<String> {
-        Vec::new()
+    fn check_options(options: Vec<(String, String)>) -> Vec<String> {
+        tidegate_policy_kit::check_options(&options.into_iter().collect())
     }
 
-    fn decide(_view: &View) -> Result<Decision, Failure> {
-        Ok(Decision {
-            verdict: Verdict::Hold("nothing".to_owned()),
-            recommended: Vec::new(),
-            evaluated: Vec::new(),
-            evaluated_global: Vec::new(),
-            events: Vec::new(),
-            state: Vec::new(),
-        })
+    fn decide(view: &View) -> Result<Decision, Failure> {
+        tidegate_policy_kit::decide(&Seen(view)).map(answer::decision).map_err(answer::failure)
     }
 }
 
