@@ -34,7 +34,9 @@ fn sources(folder: &str) -> Vec<(String, String)> {
 
 /// The lines that are code: no comments, and nothing from the tests on.
 fn code(text: &str) -> impl Iterator<Item = &str> {
-    text.lines().take_while(|line| !line.starts_with("#[cfg(test)]")).filter(|line| !line.trim_start().starts_with("//"))
+    text.lines()
+        .take_while(|line| !line.starts_with("#[cfg(test)]"))
+        .filter(|line| !line.trim_start().starts_with("//"))
 }
 
 /// The places among `files` that name one of `words`.
@@ -116,7 +118,9 @@ fn a_door_holds_no_logic() {
 
 #[test]
 fn every_file_says_what_it_is_for_and_stays_small() {
-    for folder in ["host/src", "plugins/common/src", "plugins/policy-kit/src", "plugins/default-policy/src", "tests/src"] {
+    for folder in
+        ["host/src", "plugins/common/src", "plugins/policy-kit/src", "plugins/default-policy/src", "tests/src"]
+    {
         for (name, text) in sources(folder) {
             assert!(text.starts_with("//! "), "{name} does not open with its purpose");
             let lines = text.lines().take_while(|line| !line.starts_with("#[cfg(test)]")).count();

@@ -15,7 +15,8 @@ pub fn demo_jobs() -> Vec<JobShape> {
 pub fn demo_options() -> [(&'static str, &'static str); 6] {
     [
         ("job.autoscaler.enabled", "true"),
-        ("job.autoscaler.metrics.window", "10s"),
+        // Half a second off the multiples of the interval, so that no pass finds the window a hair too short.
+        ("job.autoscaler.metrics.window", "9500ms"),
         ("job.autoscaler.stabilization.interval", "3s"),
         ("job.autoscaler.restart.time", "3s"),
         ("job.autoscaler.catch-up.duration", "20s"),
