@@ -1,5 +1,7 @@
 //! The binary as its users meet it: what it says when something is wrong, and with which exit code it ends.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fail loudly")]
+
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpListener;
