@@ -215,3 +215,123 @@ fn quota_reached(options: &ScalingOptions) -> Event {
         interval: Some(options.event_interval),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde_json::{Value, json};
+    use tidegate_common::time::Timestamp;
+
+    use super::*;
+    use crate::evaluate::GlobalEvaluation;
+    use crate::history::Limits;
+    use crate::metric::VertexMetrics;
+    use crate::testing::{FakeView, cases, configuration, number};
+
+    fn metric(metrics: &Value, name: &str) -> EvaluatedMetric {
+        EvaluatedMetric::new(number(&metrics[name]["current"]), number(&metrics[name]["average"]))
+    }
+
+    fn evaluation(case: &Value, view: &FakeView) -> Evaluation {
+        let rows = view.ids.iter().map(|id| {
+            let mut row = VertexMetrics::default();
+            for known in Metric::ALL {
+                if case["vertexMetrics"][id].get(known.name()).is_some() {
+                    row.set(known, metric(&case["vertexMetrics"][id], known.name()));
+                }
+            }
+            row
+        });
+        let global = |name| metric(&case["globalMetrics"], name);
+        Evaluation {
+            vertices: rows.collect(),
+            global: GlobalEvaluation {
+                gc_pressure: global("GC_PRESSURE"),
+                num_task_slots_used: global("NUM_TASK_SLOTS_USED"),
+                heap_max_usage_ratio: global("HEAP_MAX_USAGE_RATIO"),
+                heap_memory_used: global("HEAP_MEMORY_USED"),
+                managed_memory_used: global("MANAGED_MEMORY_USED"),
+                metaspace_memory_used: global("METASPACE_MEMORY_USED"),
+            },
+            processing_backlog: false,
+        }
+    }
+
+    fn view(case: &Value) -> FakeView {
+        let mut view = FakeView::of_topology(&case["topology"]);
+        view.configuration = configuration(&case["config"]);
+        let group = |id: &String| case["slotSharingGroups"][id].as_str().map(str::to_owned);
+        view.slot_sharing_groups = view.ids.iter().map(group).collect();
+        let excluded = view.configuration.read(&options::VERTEX_EXCLUDE_IDS).unwrap();
+        view.excluded = view.ids.iter().map(|id| excluded.contains(&format!("<{id}>"))).collect();
+        view.now = 1_700_000_000_000;
+        view
+    }
+
+    #[test]
+    fn decisions_about_jobs_are_those_of_the_reference() {
+        let mut checked = 0;
+        for case in cases(include_str!("../../tests/vectors/oracle_executor.json")) {
+            // A policy cannot ask a cluster for room, as Flink's Kubernetes operator does.
+            let asked = !case["expectedResourceCheckCalls"].as_array().unwrap().is_empty();
+            if asked && !case["resourceCheckAllows"].as_bool().unwrap() {
+                continue;
+            }
+            checked += 1;
+            let view = view(&case);
+            let topology = Topology::of(&view).unwrap();
+            let limits = Limits::read(&view.configuration).unwrap();
+            let mut memory = Memory {
+                history: History::new(None, Timestamp::from_millis(view.now), limits),
+                tracking: ScalingTracking::default(),
+                delayed: DelayedScaleDown::default(),
+            };
+            let executor = Executor {
+                view: &view,
+                topology: &topology,
+                configuration: &view.configuration,
+                task_manager: TaskManager {
+                    cpu: case["taskManagerCpu"].as_f64().unwrap_or(0.0),
+                    memory: case["taskManagerMemoryBytes"].as_u64().unwrap_or(0),
+                },
+                restart: case["restartTimeMs"].as_u64().unwrap() / 1000,
+            };
+            let mut evaluation = evaluation(&case, &view);
+            let mut events = Vec::new();
+            let verdict = executor.execute(&mut evaluation, &mut memory, &mut events).unwrap();
+
+            let overrides: BTreeMap<String, String> = match &verdict {
+                Verdict::Hold(_) => BTreeMap::new(),
+                Verdict::Scale(targets) => {
+                    targets.iter().map(|target| (target.vertex.clone(), target.parallelism.to_string())).collect()
+                }
+            };
+            assert_eq!(json!(overrides), case["expectedOverrides"], "{case}");
+            assert_eq!(json!(matches!(verdict, Verdict::Scale(_))), case["expectedScaled"], "{case}");
+            let tracked = serde_json::to_value(&memory.tracking).unwrap()["scalingRecords"].clone();
+            let records = usize::from(matches!(verdict, Verdict::Scale(_)));
+            assert_eq!(tracked.as_object().unwrap().len(), records, "{case}");
+            for (id, row) in view.ids.iter().zip(&evaluation.vertices) {
+                let expected = number(&case["expectedRecommendedParallelism"][id]);
+                let found = row.current(Metric::RecommendedParallelism);
+                assert!(found == expected || found.is_nan() && expected.is_nan(), "{id} {case}");
+            }
+            let found: Vec<Value> = events
+                .iter()
+                .map(|event| {
+                    json!({
+                        "type": format!("{:?}", event.severity),
+                        "reason": event.reason,
+                        "messageKey": event.message_key,
+                        "intervalMs": event.interval.map(|interval| interval.as_millis() as u64),
+                    })
+                })
+                .collect();
+            assert_eq!(json!(found), case["expectedEvents"], "{case}");
+            let waiting: Vec<&String> = view.ids.iter().filter(|id| memory.delayed.waiting(id).is_some()).collect();
+            assert_eq!(json!(waiting), case["expectedDelayedVertices"], "{case}");
+        }
+        assert!(checked > 150);
+    }
+}
