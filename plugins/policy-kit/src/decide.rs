@@ -6,7 +6,7 @@ use tidegate_common::validate::validate;
 
 use crate::decision::{Column, Decision, Event, Failure, Verdict};
 use crate::evaluate::{Evaluation, EvaluationOptions, Window, evaluate};
-use crate::execute::{Executor, Memory, TaskManager};
+use crate::execute::{Executor, Remembered, TaskManager};
 use crate::history::{History, Limits};
 use crate::metric::Metric;
 use crate::scale::DelayedScaleDown;
@@ -35,7 +35,7 @@ pub fn decide(view: &dyn View) -> Result<Decision, Failure> {
     if window.len() < 2 {
         return recall.hold("fewer than two samples have been collected");
     }
-    let restart = recall.memory.tracking.restart_time(&configuration).map_err(evaluating)?;
+    let restart = recall.remembered.tracking.restart_time(&configuration).map_err(evaluating)?;
     let options = EvaluationOptions::read(&configuration, restart).map_err(evaluating)?;
     let mut evaluation = evaluate(&topology, &window, &options)?;
     if view.now() < view.window_full_at() {
@@ -48,7 +48,7 @@ pub fn decide(view: &dyn View) -> Result<Decision, Failure> {
     let task_manager = TaskManager::read(&configuration).map_err(executing)?;
     let executor = Executor { view, topology: &topology, configuration: &configuration, task_manager, restart };
     let mut events = Vec::new();
-    let verdict = executor.execute(&mut evaluation, &mut recall.memory, &mut events)?;
+    let verdict = executor.execute(&mut evaluation, &mut recall.remembered, &mut events)?;
     Ok(with_evaluation(recall.decision(verdict, events)?, &evaluation))
 }
 
@@ -59,7 +59,7 @@ pub fn check_options(configuration: &Configuration) -> Vec<String> {
 
 /// The policy's memory, and which part of it changed.
 struct Recall<'t> {
-    memory: Memory<'t>,
+    remembered: Remembered<'t>,
     tracking_changed: bool,
     /// Texts that could not be read are forgotten.
     unreadable: Vec<Change>,
@@ -73,16 +73,16 @@ impl<'t> Recall<'t> {
         tracking.trim(view.now(), limits);
         let delayed: DelayedScaleDown = recall(view, DELAYED_SCALE_DOWN, &mut unreadable);
         let history = History::new(history, view.now(), limits);
-        Ok(Self { memory: Memory { history, tracking, delayed }, tracking_changed: false, unreadable })
+        Ok(Self { remembered: Remembered { history, tracking, delayed }, tracking_changed: false, unreadable })
     }
 
     fn forget_missing_vertices(&mut self, topology: &Topology) {
-        self.memory.history.retain(|id| topology.vertices.iter().any(|vertex| vertex.id == id));
+        self.remembered.history.retain(|id| topology.vertices.iter().any(|vertex| vertex.id == id));
     }
 
     fn record_restart(&mut self, view: &dyn View, topology: &Topology) {
         let parallelism = |id: &str| topology.vertices.iter().find(|vertex| vertex.id == id).map(|v| v.parallelism);
-        let Memory { history, tracking, .. } = &mut self.memory;
+        let Remembered { history, tracking, .. } = &mut self.remembered;
         self.tracking_changed = tracking.record_restart(view.running_since(), history, parallelism);
     }
 
@@ -93,7 +93,7 @@ impl<'t> Recall<'t> {
     /// The decision, with the state that changed on the way to it.
     fn decision(self, verdict: Verdict, events: Vec<Event>) -> Result<Decision, Failure> {
         let unwritable = |error: serde_json::Error| Failure::Executing(format!("cannot keep state: {error}"));
-        let Memory { history, tracking, delayed } = self.memory;
+        let Remembered { history, tracking, delayed } = self.remembered;
         let mut state = self.unreadable;
         let mut keep = |change: Change| {
             state.retain(|(key, _)| *key != change.0);

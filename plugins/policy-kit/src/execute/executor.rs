@@ -10,6 +10,7 @@ use super::resources::{Quota, TaskManager};
 use crate::decision::{Event, Failure, Severity, Target, Verdict};
 use crate::evaluate::Evaluation;
 use crate::history::{History, ScalingSummary};
+use crate::memory::{MemoryTuning, Usage};
 use crate::metric::{EvaluatedMetric, Metric};
 use crate::scale::{Change, DelayedScaleDown, ScalingOptions, VertexScaler};
 use crate::topology::{Topology, Vertex};
@@ -17,7 +18,7 @@ use crate::tracking::ScalingTracking;
 use crate::view::{ShipStrategy, View};
 
 /// What the policy remembers between passes.
-pub struct Memory<'t> {
+pub struct Remembered<'t> {
     /// Earlier scalings of the vertices.
     pub history: History<'t>,
     /// Earlier decisions.
@@ -51,7 +52,7 @@ impl Executor<'_> {
     pub fn execute(
         &self,
         evaluation: &mut Evaluation,
-        memory: &mut Memory<'_>,
+        remembered: &mut Remembered<'_>,
         events: &mut Vec<Event>,
     ) -> Result<Verdict, Failure> {
         let options = ScalingOptions::read(self.configuration, self.restart).map_err(unreadable)?;
@@ -60,7 +61,7 @@ impl Executor<'_> {
             events.push(event);
             return Ok(Verdict::Hold(reason));
         }
-        let changes = self.changes(evaluation, &options, memory, events)?;
+        let changes = self.changes(evaluation, &options, remembered, events)?;
         if !changes.iter().flatten().any(|change| change.outside_utilization_bound) {
             return Ok(Verdict::Hold("every vertex is within its utilisation bounds".to_owned()));
         }
@@ -78,14 +79,15 @@ impl Executor<'_> {
             events.push(scaling_report(&header, &summaries, options.event_interval));
             return Ok(Verdict::Hold(reason));
         }
-        if self.is_over_quota(&changes).map_err(unreadable)? {
+        let tuned = self.tune_memory(evaluation, &changes, &options, events).map_err(unreadable)?;
+        if self.is_over_quota(&changes, tuned).map_err(unreadable)? {
             let event = quota_reached(&options);
             let reason = event.message.clone();
             events.push(event);
             return Ok(Verdict::Hold(reason));
         }
         events.push(scaling_report(&Header::Enabled, &summaries, options.event_interval));
-        Ok(self.apply(&summaries, memory, &changes))
+        Ok(self.apply(&summaries, remembered, &changes))
     }
 
     /// The event of too little memory, if nothing must be scaled because of it.
@@ -120,14 +122,14 @@ impl Executor<'_> {
         &self,
         evaluation: &mut Evaluation,
         options: &ScalingOptions,
-        memory: &mut Memory<'_>,
+        remembered: &mut Remembered<'_>,
         events: &mut Vec<Event>,
     ) -> Result<Vec<Option<Change>>, Failure> {
         let excluded = self.view.excluded();
         let mut scaler = VertexScaler {
             options,
-            history: &memory.history,
-            delayed: &mut memory.delayed,
+            history: &remembered.history,
+            delayed: &mut remembered.delayed,
             now: self.view.now(),
             events,
         };
@@ -166,8 +168,42 @@ impl Executor<'_> {
         Ok(excluded.then(|| Header::Disabled(options::EXCLUDED_PERIODS.key(), list())))
     }
 
-    /// Whether the changes need more than the quota. Not known without slot sharing groups.
-    fn is_over_quota(&self, changes: &[Option<Change>]) -> Result<bool, InvalidValue> {
+    /// Tells what memory a TaskManager would need after the changes. That memory, in bytes, if it is meant to be applied.
+    fn tune_memory(
+        &self,
+        evaluation: &Evaluation,
+        changes: &[Option<Change>],
+        options: &ScalingOptions,
+        events: &mut Vec<Event>,
+    ) -> Result<Option<u64>, InvalidValue> {
+        let Some(tuning) = MemoryTuning::read(self.configuration)? else {
+            return Ok(None);
+        };
+        let current: Vec<u64> = self.topology.vertices.iter().map(|vertex| u64::from(vertex.parallelism)).collect();
+        let new: Vec<u64> = changes
+            .iter()
+            .zip(&current)
+            .map(|(change, current)| {
+                change.and_then(|change| u64::try_from(change.new_parallelism).ok()).unwrap_or(*current)
+            })
+            .collect();
+        let global = &evaluation.global;
+        let usage = Usage {
+            heap: global.heap_memory_used.average,
+            managed: global.managed_memory_used.average,
+            metaspace: global.metaspace_memory_used.average,
+            slots: u64::try_from(to_int(global.num_task_slots_used.current)).unwrap_or(0),
+        };
+        let Some(recommendation) = tuning.recommend(self.topology, &current, &new, usage) else {
+            return Ok(None);
+        };
+        events.push(recommendation.event(tuning.is_enabled(), options.event_interval));
+        Ok(tuning.is_enabled().then_some(recommendation.total))
+    }
+
+    /// Whether the changes need more than the quota, with TaskManagers of `tuned` bytes if that is given. Not known
+    /// without slot sharing groups.
+    fn is_over_quota(&self, changes: &[Option<Change>], tuned: Option<u64>) -> Result<bool, InvalidValue> {
         let Some(quota) = Quota::read(self.configuration)? else {
             return Ok(false);
         };
@@ -176,18 +212,19 @@ impl Executor<'_> {
             self.topology.vertices.iter().zip(&groups).zip(changes).filter_map(|((vertex, group), change)| {
                 Some((group.as_deref()?, as_int(vertex), (*change)?.new_parallelism))
             });
-        Ok(quota.is_exceeded(changed, self.task_manager))
+        let memory = tuned.unwrap_or(self.task_manager.memory);
+        Ok(quota.is_exceeded(changed, TaskManager { memory, ..self.task_manager }))
     }
 
     /// Remembers the decision, and names the target of every vertex.
-    fn apply(&self, summaries: &[Summary<'_>], memory: &mut Memory<'_>, changes: &[Option<Change>]) -> Verdict {
+    fn apply(&self, summaries: &[Summary<'_>], remembered: &mut Remembered<'_>, changes: &[Option<Change>]) -> Verdict {
         let now = self.view.now();
         for summary in summaries {
             let kept = ScalingSummary::new(summary.current, summary.new, summary.metrics);
-            memory.history.add(summary.vertex, now, kept);
+            remembered.history.add(summary.vertex, now, kept);
         }
-        memory.tracking.add(now);
-        memory.delayed.clear();
+        remembered.tracking.add(now);
+        remembered.delayed.clear();
         let targets = self.topology.vertices.iter().zip(changes).map(|(vertex, change)| {
             let new = change.and_then(|change| u32::try_from(change.new_parallelism).ok());
             Target { vertex: vertex.id.clone(), parallelism: new.unwrap_or(vertex.parallelism) }
@@ -282,7 +319,7 @@ mod tests {
             let view = view(&case);
             let topology = Topology::of(&view).unwrap();
             let limits = Limits::read(&view.configuration).unwrap();
-            let mut memory = Memory {
+            let mut remembered = Remembered {
                 history: History::new(None, Timestamp::from_millis(view.now), limits),
                 tracking: ScalingTracking::default(),
                 delayed: DelayedScaleDown::default(),
@@ -299,7 +336,7 @@ mod tests {
             };
             let mut evaluation = evaluation(&case, &view);
             let mut events = Vec::new();
-            let verdict = executor.execute(&mut evaluation, &mut memory, &mut events).unwrap();
+            let verdict = executor.execute(&mut evaluation, &mut remembered, &mut events).unwrap();
 
             let overrides: BTreeMap<String, String> = match &verdict {
                 Verdict::Hold(_) => BTreeMap::new(),
@@ -309,7 +346,7 @@ mod tests {
             };
             assert_eq!(json!(overrides), case["expectedOverrides"], "{case}");
             assert_eq!(json!(matches!(verdict, Verdict::Scale(_))), case["expectedScaled"], "{case}");
-            let tracked = serde_json::to_value(&memory.tracking).unwrap()["scalingRecords"].clone();
+            let tracked = serde_json::to_value(&remembered.tracking).unwrap()["scalingRecords"].clone();
             let records = usize::from(matches!(verdict, Verdict::Scale(_)));
             assert_eq!(tracked.as_object().unwrap().len(), records, "{case}");
             for (id, row) in view.ids.iter().zip(&evaluation.vertices) {
@@ -329,7 +366,7 @@ mod tests {
                 })
                 .collect();
             assert_eq!(json!(found), case["expectedEvents"], "{case}");
-            let waiting: Vec<&String> = view.ids.iter().filter(|id| memory.delayed.waiting(id).is_some()).collect();
+            let waiting: Vec<&String> = view.ids.iter().filter(|id| remembered.delayed.waiting(id).is_some()).collect();
             assert_eq!(json!(waiting), case["expectedDelayedVertices"], "{case}");
         }
         assert!(checked > 150);
