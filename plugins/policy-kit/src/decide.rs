@@ -70,10 +70,10 @@ impl<'t> Recall<'t> {
         let limits = Limits::read(configuration).map_err(evaluating)?;
         let mut unreadable = Vec::new();
         let mut tracking: ScalingTracking = recall(view, SCALING_TRACKING, &mut unreadable);
-        tracking.trim(view.now(), limits);
+        let tracking_changed = tracking.trim(view.now(), limits);
         let delayed: DelayedScaleDown = recall(view, DELAYED_SCALE_DOWN, &mut unreadable);
         let history = History::new(history, view.now(), limits);
-        Ok(Self { remembered: Remembered { history, tracking, delayed }, tracking_changed: false, unreadable })
+        Ok(Self { remembered: Remembered { history, tracking, delayed }, tracking_changed, unreadable })
     }
 
     fn forget_missing_vertices(&mut self, topology: &Topology) {
@@ -83,7 +83,7 @@ impl<'t> Recall<'t> {
     fn record_restart(&mut self, view: &dyn View, topology: &Topology) {
         let parallelism = |id: &str| topology.vertices.iter().find(|vertex| vertex.id == id).map(|v| v.parallelism);
         let Remembered { history, tracking, .. } = &mut self.remembered;
-        self.tracking_changed = tracking.record_restart(view.running_since(), history, parallelism);
+        self.tracking_changed |= tracking.record_restart(view.running_since(), history, parallelism);
     }
 
     fn hold(self, reason: &str) -> Result<Decision, Failure> {
