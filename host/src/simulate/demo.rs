@@ -32,7 +32,7 @@ fn growing() -> JobShape {
 }
 
 fn spiking() -> JobShape {
-    let load = Load::Spikes { base: 600.0, peak: 3200.0, every: s(70), width: s(30) };
+    let load = Load::Spikes { base: 600.0, peak: 2400.0, every: s(60), width: s(25) };
     JobShape::new("payments-spiking")
         .with(VertexShape::source("payments", 8000.0, 8, load))
         .with(VertexShape::operator("score", 450.0).input(0, Hash, 1.0).parallelism(2))
@@ -51,7 +51,7 @@ fn joining() -> JobShape {
     JobShape::new("orders-join-shipments")
         .with(VertexShape::source("orders", 4000.0, 6, Load::Constant(1400.0)))
         .with(VertexShape::source("shipments", 4000.0, 4, Load::Constant(900.0)))
-        .with(VertexShape::operator("join", 700.0).input(0, Hash, 1.0).input(1, Hash, 1.0).parallelism(2))
+        .with(VertexShape::operator("join", 700.0).input(0, Hash, 1.0).input(1, Hash, 1.0).parallelism(3))
         .with(VertexShape::operator("out: Writer", 1000.0).input(2, Rebalance, 0.4).parallelism(8))
 }
 

@@ -74,6 +74,8 @@ pub(super) struct SourceState {
     pub(super) offered: f64,
     /// Records that have ever been read.
     pub(super) read: f64,
+    /// Records that wait to be read. Kept, not computed: the difference of two large numbers would be noise.
+    pub(super) lag: f64,
 }
 
 impl JobState {
@@ -86,6 +88,7 @@ impl JobState {
             load_since: now,
             offered: log.backlog,
             read: 0.0,
+            lag: log.backlog,
         });
         let mut job = Self {
             sources: sources.collect(),
@@ -109,10 +112,9 @@ impl JobState {
 
     /// Moves the job on to `to`. It may take up to `free` slots more than it has.
     pub(super) fn advance(&mut self, to: Timestamp, free: u32) {
+        let most = self.slots().saturating_add(free);
         while self.now < to {
-            if self.phase == Phase::Running && self.running_since.plus(self.cooldown) <= self.now {
-                self.rescale_if_possible(free);
-            }
+            self.rescale_if_possible(most);
             let tick = TICK.as_millis() as i64;
             let end_of_tick = Timestamp::from_millis((self.now.as_millis().div_euclid(tick) + 1) * tick);
             let end = match &self.phase {
@@ -122,9 +124,7 @@ impl JobState {
             self.step(end);
             self.leave_phase();
         }
-        if self.phase == Phase::Running && self.running_since.plus(self.cooldown) <= self.now {
-            self.rescale_if_possible(free);
-        }
+        self.rescale_if_possible(most);
     }
 
     /// Asks for other bounds, one per vertex.
@@ -223,7 +223,9 @@ impl JobState {
         let middle = Duration::from_millis(((end.as_millis() - self.now.as_millis()) / 2) as u64);
         for source in &mut self.sources {
             let since = seconds_between(source.load_since, self.now).max(0.0);
-            source.offered += source.load.rate(Duration::from_secs_f64(since) + middle) * seconds;
+            let arrived = source.load.rate(Duration::from_secs_f64(since) + middle) * seconds;
+            source.offered += arrived;
+            source.lag += arrived;
         }
         if self.phase == Phase::Running {
             self.flow(seconds, end);
@@ -233,11 +235,13 @@ impl JobState {
 
     fn flow(&mut self, seconds: f64, end: Timestamp) {
         let capacities: Vec<f64> = self.vertices.iter().map(|vertex| vertex.subtasks.capacity()).collect();
-        let demands: Vec<f64> = self.sources.iter().map(|source| source.lag() / seconds).collect();
+        let demands: Vec<f64> = self.sources.iter().map(|source| source.lag / seconds).collect();
         debug_assert_eq!(demands.len(), self.graph.sources());
         let flow = self.graph.flow(&demands, &capacities);
         for (source, rate) in self.sources.iter_mut().zip(&flow.read) {
-            source.read = (source.read + rate * seconds).min(source.offered);
+            let read = (rate * seconds).min(source.lag);
+            source.read += read;
+            source.lag -= read;
         }
         for (vertex, (rate, blocked)) in self.vertices.iter_mut().zip(flow.processed.iter().zip(&flow.blocked)) {
             let busy_ms = 1000.0 * rate / vertex.subtasks.subtask_capacity();
@@ -268,16 +272,16 @@ impl JobState {
         }
     }
 
-    /// Begins a rescale if the bounds ask for one and there are slots for it.
+    /// Begins a rescale if the bounds ask for one and it needs at most `most` slots.
     ///
     /// As Flink 1.20's adaptive scheduler does it: all wished-for slots are there: at once; only enough for the lower
     /// bounds: after a wait for more; else nothing happens until there are.
-    fn rescale_if_possible(&mut self, free: u32) {
+    fn rescale_if_possible(&mut self, most: u32) {
         let (now, wanted) = (self.parallelism(), self.wanted());
-        if now == wanted {
+        let resting = self.phase != Phase::Running || self.now < self.running_since.plus(self.cooldown);
+        if resting || now == wanted {
             return;
         }
-        let most = self.slots().saturating_add(free);
         if self.slots_for(&wanted) <= most {
             self.stop(wanted, Duration::ZERO);
             return;
@@ -333,11 +337,6 @@ impl JobState {
 }
 
 impl SourceState {
-    /// Records that wait to be read.
-    pub(super) fn lag(&self) -> f64 {
-        self.offered - self.read
-    }
-
     /// Records per second that arrive at `now`.
     pub(super) fn offered_rate(&self, now: Timestamp) -> f64 {
         self.load.rate(Duration::from_secs_f64(seconds_between(self.load_since, now).max(0.0)))
@@ -373,7 +372,7 @@ mod tests {
     }
 
     fn lag(job: &JobState) -> f64 {
-        job.source(0).unwrap().lag()
+        job.source(0).unwrap().lag
     }
 
     #[test]
@@ -415,6 +414,10 @@ mod tests {
         assert!(matches!(job.phase(), Phase::Created { .. }));
         job.advance(at(11_600), 0);
         assert_eq!((job.phase(), job.parallelism(), job.slots()), (&Phase::Running, vec![2, 8, 1], 8));
+        let mut at_once = self::job(50.0);
+        at_once.require(bounds(&[2, 12, 1]));
+        at_once.advance(at(60_000), 7);
+        assert_eq!(at_once.parallelism(), [2, 8, 1]);
         assert!(job.wants_slots());
         job.advance(at(20_000), 4);
         job.advance(at(22_000), 0);
@@ -477,7 +480,8 @@ mod tests {
                 let (was, is) = (before.source(0).unwrap(), job.source(0).unwrap());
                 let arrived = arrived(from, to, now as f64 / 1000.0);
                 prop_assert!((is.offered - arrived).abs() <= 1.0 + arrived * 1e-3, "{} of {}", is.offered, arrived);
-                prop_assert!(is.read >= was.read && is.lag() >= 0.0);
+                prop_assert!((is.offered - is.read - is.lag).abs() <= 1e-6 * (1.0 + is.offered));
+                prop_assert!(is.read >= was.read && is.lag >= 0.0);
                 if job.running_since() == before.running_since() && *before.phase() == Phase::Running {
                     let read = is.read - was.read;
                     let counted = job.vertices()[0].totals.records_in - before.vertices()[0].totals.records_in;
