@@ -112,7 +112,7 @@ impl JobState {
 
     /// Moves the job on to `to`. It may take up to `free` slots more than it has.
     pub(super) fn advance(&mut self, to: Timestamp, free: u32) {
-        let most = self.slots().saturating_add(free);
+        let most = if self.wants_slots() { self.slots().saturating_add(free) } else { 0 };
         while self.now < to {
             self.rescale_if_possible(most);
             let tick = TICK.as_millis() as i64;
@@ -134,8 +134,7 @@ impl JobState {
 
     /// Lets the job fail and start again as it is.
     pub(super) fn restart(&mut self) {
-        let parallelism = self.vertices.iter().map(|vertex| vertex.subtasks.parallelism()).collect();
-        self.stop(parallelism, Duration::ZERO);
+        self.stop(self.next_parallelism(), Duration::ZERO);
     }
 
     /// Offers `load` to every source from now on.
@@ -148,15 +147,15 @@ impl JobState {
 
     /// Whether [`Self::advance`] may want slots that the job does not have.
     pub(super) fn wants_slots(&self) -> bool {
-        self.phase == Phase::Running && self.wanted() != self.parallelism()
+        match &self.phase {
+            Phase::Running => !self.runs_as_wanted(),
+            Phase::Restarting { next, .. } | Phase::Created { next, .. } => next.parallelism != self.wanted(),
+        }
     }
 
     /// The slots that it has, those of the restart under way included.
     pub(super) fn slots(&self) -> u32 {
-        match &self.phase {
-            Phase::Running => self.slots_for(&self.parallelism()),
-            Phase::Restarting { next, .. } | Phase::Created { next, .. } => self.slots_for(&next.parallelism),
-        }
+        self.slots_for(&self.next_parallelism())
     }
 
     pub(super) fn shape(&self) -> &JobShape {
@@ -211,6 +210,19 @@ impl JobState {
         self.vertices.iter().map(|vertex| vertex.subtasks.parallelism()).collect()
     }
 
+    /// The parallelism of each vertex now, or after the restart under way.
+    fn next_parallelism(&self) -> Vec<u32> {
+        match &self.phase {
+            Phase::Running => self.parallelism(),
+            Phase::Restarting { next, .. } | Phase::Created { next, .. } => next.parallelism.clone(),
+        }
+    }
+
+    fn runs_as_wanted(&self) -> bool {
+        let now = self.vertices.iter().map(|vertex| vertex.subtasks.parallelism());
+        self.bounds.iter().map(|bounds| bounds.upper()).eq(now)
+    }
+
     fn wanted(&self) -> Vec<u32> {
         self.bounds.iter().map(|bounds| bounds.upper()).collect()
     }
@@ -235,8 +247,11 @@ impl JobState {
 
     fn flow(&mut self, seconds: f64, end: Timestamp) {
         let capacities: Vec<f64> = self.vertices.iter().map(|vertex| vertex.subtasks.capacity()).collect();
-        let demands: Vec<f64> = self.sources.iter().map(|source| source.lag / seconds).collect();
-        debug_assert_eq!(demands.len(), self.graph.sources());
+        let readers = self.vertices.iter().filter(|vertex| vertex.source.is_some());
+        // A backlog must not count as more than its reader can read, or it would crowd out the other sources of a join.
+        let demand =
+            |(source, reader): (&SourceState, &VertexState)| (source.lag / seconds).min(reader.subtasks.capacity());
+        let demands: Vec<f64> = self.sources.iter().zip(readers).map(demand).collect();
         let flow = self.graph.flow(&demands, &capacities);
         for (source, rate) in self.sources.iter_mut().zip(&flow.read) {
             let read = (rate * seconds).min(source.lag);
@@ -277,11 +292,11 @@ impl JobState {
     /// As Flink 1.20's adaptive scheduler does it: all wished-for slots are there: at once; only enough for the lower
     /// bounds: after a wait for more; else nothing happens until there are.
     fn rescale_if_possible(&mut self, most: u32) {
-        let (now, wanted) = (self.parallelism(), self.wanted());
         let resting = self.phase != Phase::Running || self.now < self.running_since.plus(self.cooldown);
-        if resting || now == wanted {
+        if resting || self.runs_as_wanted() {
             return;
         }
+        let (now, wanted) = (self.parallelism(), self.wanted());
         if self.slots_for(&wanted) <= most {
             self.stop(wanted, Duration::ZERO);
             return;
@@ -349,7 +364,7 @@ mod tests {
 
     use super::*;
     use crate::model::ShipStrategy::{Hash, Rebalance};
-    use crate::simulate::VertexShape;
+    use crate::simulate::{Feed, Log, VertexShape};
 
     fn at(millis: i64) -> Timestamp {
         Timestamp::from_millis(millis)
@@ -397,6 +412,20 @@ mod tests {
     }
 
     #[test]
+    fn a_backlog_does_not_crowd_out_the_other_source_of_a_join() {
+        let mut late = VertexShape::source("late", 500.0, 4, Load::Constant(0.0));
+        late.feed = Feed::Log(Log { backlog: 1e6, ..late.log().unwrap().clone() });
+        let shape = JobShape::new("x")
+            .with(late)
+            .with(VertexShape::source("live", 500.0, 4, Load::Constant(500.0)))
+            .with(VertexShape::operator("join", 100.0).input(0, Hash, 1.0).input(1, Hash, 1.0));
+        let mut job = JobState::new(Arc::new(shape), &ClusterOptions::default(), at(0));
+        job.advance(at(10_000), 0);
+        let read = [0, 1].map(|source| job.source(source).unwrap().read);
+        assert!(read.iter().all(|read| (read - 500.0).abs() < 1.0), "{read:?}");
+    }
+
+    #[test]
     fn bounds_that_change_nothing_restart_nothing() {
         let mut job = job(50.0);
         job.advance(at(1000), 64);
@@ -422,6 +451,19 @@ mod tests {
         job.advance(at(20_000), 4);
         job.advance(at(22_000), 0);
         assert_eq!(job.parallelism(), [2, 12, 1]);
+    }
+
+    #[test]
+    fn bounds_that_change_during_a_restart_take_effect_after_it() {
+        let mut job = job(50.0);
+        job.require(bounds(&[1, 4, 1]));
+        job.advance(at(100), 64);
+        job.require(bounds(&[1, 6, 1]));
+        assert!(job.wants_slots() && job.phase() != &Phase::Running);
+        job.advance(at(1600), 64);
+        assert_eq!((job.running_since(), job.slots()), (at(1500), 6));
+        job.advance(at(3000), 0);
+        assert_eq!((job.phase(), job.parallelism(), job.wants_slots()), (&Phase::Running, vec![1, 6, 1], false));
     }
 
     #[test]
