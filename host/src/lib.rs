@@ -1,6 +1,25 @@
 //! The tidegate host, in reading order.
+//!
+//! Everything may use [`model`], which uses nothing; [`control`] speaks only the domain traits [`flink::JobManager`],
+//! [`policy::Policy`], [`state::StateStore`] and [`event::EventHandler`].
 
-pub mod demo;
-pub mod flink;
 pub mod model;
+
+pub mod cli;
+pub mod config;
+pub mod control;
+
+pub mod collect;
+pub mod flink;
+pub mod policy;
+pub mod state;
+
+pub mod event;
+pub mod plugin;
+
+pub mod admin;
+pub mod metrics;
 pub mod simulate;
+
+pub mod daemon;
+pub mod demo;

@@ -8,7 +8,8 @@ use crate::model::{Job, JobId, ResourceRequirements, Topology, VertexId};
 
 /// One Flink cluster: a JobManager and the jobs that it runs.
 ///
-/// Every call ends within the cluster's time-out. Answers may lag behind the cluster by a few seconds.
+/// Every call ends: it waits for its turn where the calls at once are limited, and then for an answer until a time-out.
+/// Answers may lag behind the cluster by a few seconds.
 #[async_trait]
 pub trait JobManager: Send + Sync {
     /// The version that the cluster says it has, such as `1.20.5`. Also the proof that this is Flink at all.

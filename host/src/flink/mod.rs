@@ -2,6 +2,16 @@
 
 mod error;
 mod job_manager;
+mod options;
+mod rest;
+mod traffic;
+mod wire;
 
-pub use error::FlinkError;
+#[cfg(test)]
+mod tests;
+
+pub use error::{Cause, FlinkError};
 pub use job_manager::{Aggregate, JobDetails, JobManager};
+pub use options::{Authorization, ClientIdentity, InvalidRestOptions, RestOptions, TlsOptions};
+pub use rest::RestClient;
+pub use traffic::Traffic;

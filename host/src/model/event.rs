@@ -30,6 +30,13 @@ pub struct Event {
     pub interval: Option<Duration>,
 }
 
+impl Event {
+    /// What makes two events of a job and a reason the same.
+    pub fn key(&self) -> &str {
+        self.message_key.as_deref().unwrap_or(&self.message)
+    }
+}
+
 /// An event on its way to the handlers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JobEvent {

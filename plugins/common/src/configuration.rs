@@ -2,13 +2,82 @@
 
 use std::collections::BTreeMap;
 
+use thiserror::Error;
+
+use crate::value::Value;
+
 /// Text by key.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Configuration {
     entries: BTreeMap<String, String>,
 }
 
+/// One option: under which keys its value is found, of which type it is, and what holds without it.
+///
+/// Options without a default are of type `Option<…>`.
+#[derive(Clone, Copy, Debug)]
+pub struct ConfigOption<T> {
+    key: &'static str,
+    fallback_keys: &'static [&'static str],
+    deprecated_keys: &'static [&'static str],
+    default: T,
+}
+
+/// A value that is not of its option's type.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("could not parse value '{value}' for key '{key}': expected {expected}")]
+pub struct InvalidValue {
+    /// The key that the value was found under.
+    pub key: String,
+    /// The value as it was found.
+    pub value: String,
+    /// What it should have been.
+    pub expected: &'static str,
+}
+
+impl<T> ConfigOption<T> {
+    /// An option that is looked up under `key`, then under `fallback_keys`, then under `deprecated_keys`.
+    pub const fn new(
+        key: &'static str,
+        fallback_keys: &'static [&'static str],
+        deprecated_keys: &'static [&'static str],
+        default: T,
+    ) -> Self {
+        Self { key, fallback_keys, deprecated_keys, default }
+    }
+
+    /// The canonical key.
+    pub const fn key(&self) -> &'static str {
+        self.key
+    }
+
+    /// All keys in the order of lookup.
+    pub fn keys(&self) -> impl Iterator<Item = &'static str> {
+        std::iter::once(self.key).chain(self.fallback_keys.iter().copied()).chain(self.deprecated_keys.iter().copied())
+    }
+
+    /// What holds where nothing is configured.
+    pub const fn default(&self) -> &T {
+        &self.default
+    }
+}
+
 impl Configuration {
+    /// The value of `option`: that of the first of its keys that is present, else its default.
+    ///
+    /// # Errors
+    /// When the value found is not of the option's type. Later keys are then not looked at.
+    pub fn read<T: Value + Clone>(&self, option: &ConfigOption<T>) -> Result<T, InvalidValue> {
+        let Some((key, value)) = option.keys().find_map(|key| Some((key, self.get(key)?))) else {
+            return Ok(option.default.clone());
+        };
+        T::parse(value).ok_or_else(|| InvalidValue {
+            key: key.to_owned(),
+            value: value.to_owned(),
+            expected: T::EXPECTED,
+        })
+    }
+
     /// The text under exactly `key`.
     pub fn get(&self, key: &str) -> Option<&str> {
         self.entries.get(key).map(String::as_str)
@@ -44,5 +113,32 @@ impl Configuration {
 impl<K: Into<String>, V: Into<String>> FromIterator<(K, V)> for Configuration {
     fn from_iter<T: IntoIterator<Item = (K, V)>>(entries: T) -> Self {
         Self { entries: entries.into_iter().map(|(key, value)| (key.into(), value.into())).collect() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OPTION: ConfigOption<i32> = ConfigOption::new("canonical", &["fallback-1", "fallback-2"], &["deprecated"], 7);
+
+    #[test]
+    fn an_option_is_looked_up_in_the_order_of_its_keys() {
+        let mut configuration = Configuration::default();
+        assert_eq!(configuration.read(&OPTION), Ok(7));
+        for (value, key) in ["deprecated", "fallback-2", "fallback-1", "canonical"].into_iter().enumerate() {
+            configuration.set(key, value.to_string());
+            assert_eq!(configuration.read(&OPTION), Ok(value as i32));
+        }
+    }
+
+    #[test]
+    fn an_invalid_value_names_the_key_that_it_was_found_under() {
+        let configuration = Configuration::from_iter([("fallback-1", "x"), ("deprecated", "1")]);
+        let error = configuration.read(&OPTION).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "could not parse value 'x' for key 'fallback-1': expected a whole number of 32 bits"
+        );
     }
 }

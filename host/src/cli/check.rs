@@ -1,0 +1,34 @@
+//! `tidegate check`: the configuration and every plugin, without touching a cluster.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use clap::Args;
+use tokio::runtime::Builder;
+
+use super::flags::ConfigFlags;
+use crate::daemon::Plugins;
+use crate::metrics::Metrics;
+
+/// Check a configuration and load every plugin, offline
+#[derive(Clone, Debug, Args)]
+pub(super) struct Check {
+    #[command(flatten)]
+    flags: ConfigFlags,
+}
+
+impl Check {
+    #[expect(clippy::print_stdout, reason = "the answer of a command")]
+    pub(super) fn run(self) -> Result<()> {
+        let config = self.flags.config()?;
+        config.check()?;
+        for (cluster, _) in &config.clusters {
+            cluster.rest_options(&config.folder)?;
+        }
+        let runtime = Builder::new_multi_thread().enable_all().build().context("starting the async runtime")?;
+        runtime.block_on(Plugins::load(&config, &Arc::new(Metrics::default())))?;
+        let (clusters, plugins) = (config.clusters.len(), config.plugins.len());
+        println!("ok: {clusters} cluster(s), {plugins} plugin(s) beside the bundled ones");
+        Ok(())
+    }
+}

@@ -1,0 +1,59 @@
+//! The command line: one file per subcommand.
+
+mod check;
+mod demo;
+mod flags;
+mod logging;
+mod run;
+mod simulate;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Keeps Apache Flink jobs at the parallelism that they need.
+///
+/// Exit codes: 0 done, 1 failed, 2 wrong usage.
+#[derive(Debug, Parser)]
+#[command(name = "tidegate", version)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Run(run::Run),
+    Demo(demo::Demo),
+    Check(check::Check),
+    #[command(hide = true)]
+    Simulate(simulate::Simulate),
+}
+
+impl Cli {
+    /// Does what was asked; what went wrong is on standard error.
+    pub fn run(self) -> ExitCode {
+        let done = match self.command {
+            Command::Run(run) => run.run(),
+            Command::Demo(demo) => demo.run(),
+            Command::Check(check) => check.run(),
+            Command::Simulate(simulate) => simulate.run(),
+        };
+        match done {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                report(&error);
+                ExitCode::FAILURE
+            }
+        }
+    }
+}
+
+/// Says on standard error what went wrong, and what that was caused by.
+#[expect(clippy::print_stderr, reason = "this is the command line's own voice")]
+fn report(error: &anyhow::Error) {
+    eprintln!("error: {error}");
+    for cause in error.chain().skip(1) {
+        eprintln!("  because: {cause}");
+    }
+}

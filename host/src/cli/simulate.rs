@@ -1,0 +1,40 @@
+//! `tidegate simulate`: a simulated cluster of many jobs of one kind, for measuring what the host costs.
+
+use std::net::SocketAddr;
+
+use anyhow::{Context, Result};
+use clap::Args;
+use tokio::net::TcpListener;
+use tokio::runtime::Builder;
+
+use crate::simulate::serve_uniform;
+
+/// Serve a simulated Flink cluster until SIGINT
+#[derive(Clone, Debug, Args)]
+pub(super) struct Simulate {
+    /// Where to serve Flink's REST API.
+    #[arg(long, default_value = "127.0.0.1:8081")]
+    listen: SocketAddr,
+
+    /// Jobs.
+    #[arg(long, default_value_t = 10)]
+    jobs: usize,
+
+    /// Vertices of each job.
+    #[arg(long, default_value_t = 10)]
+    vertices: usize,
+}
+
+impl Simulate {
+    pub(super) fn run(self) -> Result<()> {
+        let runtime = Builder::new_multi_thread().enable_all().build().context("starting the async runtime")?;
+        runtime.block_on(async {
+            let listener =
+                TcpListener::bind(self.listen).await.with_context(|| format!("listening on {}", self.listen))?;
+            let interrupted = async {
+                let _ = tokio::signal::ctrl_c().await;
+            };
+            Ok(serve_uniform(listener, self.jobs, self.vertices, interrupted).await?)
+        })
+    }
+}

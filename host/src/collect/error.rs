@@ -1,0 +1,61 @@
+//! Why a pass has no sample.
+
+use thiserror::Error;
+use tidegate_common::configuration::InvalidValue;
+use tidegate_common::time::Timestamp;
+
+use crate::flink::FlinkError;
+use crate::model::VertexId;
+
+/// A collection that came to nothing.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum CollectError {
+    /// An option of the job is not what it should be.
+    #[error("the job's options cannot be used")]
+    Options(#[from] InvalidValue),
+    /// A call to the cluster failed.
+    #[error("the cluster could not be read")]
+    Cluster(#[from] FlinkError),
+    /// The job has no vertices yet: it waits for resources.
+    #[error("the job's plan has no vertices yet")]
+    NoPlan,
+    /// The cluster does not say since when the job is running.
+    #[error("the cluster does not say since when the job has been running")]
+    NoRunningTimestamp,
+    /// A vertex lacks a metric without which it cannot be judged.
+    #[error("could not find required metric {metric} for {vertex} ({name})")]
+    MetricMissing {
+        /// The metric's name in the Java autoscaler, such as `BUSY_TIME_PER_SEC`.
+        metric: &'static str,
+        /// Which vertex.
+        vertex: VertexId,
+        /// The vertex' name.
+        name: String,
+        /// Whether the job was started so recently that this is no surprise.
+        stabilizing: bool,
+    },
+    /// The TaskManagers lack their memory metrics.
+    #[error("missing required TM metrics: {names}")]
+    TaskManagerMetricsMissing {
+        /// What was asked for.
+        names: String,
+    },
+    /// The job has other vertices than it had when a sample was taken, though it was not restarted.
+    #[error("vertex {vertex} is missing in the sample of {sample}; it leaves the window after {until}")]
+    VertexMissing {
+        /// A vertex that the job has now.
+        vertex: VertexId,
+        /// The time of the latest sample without it.
+        sample: Timestamp,
+        /// When that sample no longer counts.
+        until: Timestamp,
+    },
+}
+
+impl CollectError {
+    /// Whether the job merely needs more time after its start, so that nobody need be told.
+    pub fn is_not_ready(&self) -> bool {
+        matches!(self, Self::NoPlan | Self::MetricMissing { stabilizing: true, .. })
+    }
+}

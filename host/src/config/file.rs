@@ -1,0 +1,175 @@
+//! The file as a whole.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use tidegate_common::configuration::Configuration;
+use toml::Table;
+
+use super::error::with_hint;
+use super::options::from_table;
+use super::{AdminConfig, ClusterConfig, ConfigError, ControlConfig, PluginConfig};
+
+/// All that an operator configures.
+#[derive(Clone, Debug, Default)]
+pub struct Config {
+    /// The folder that relative paths are taken from.
+    pub folder: PathBuf,
+    /// The pace of the control loop.
+    pub control: ControlConfig,
+    /// Health and metrics.
+    pub admin: AdminConfig,
+    /// Options of all jobs.
+    pub options: Configuration,
+    /// The clusters, each with the options of its jobs.
+    pub clusters: Vec<(ClusterConfig, Configuration)>,
+    /// The plugins by name.
+    pub plugins: BTreeMap<String, PluginConfig>,
+}
+
+/// The tables of the file.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Tables {
+    #[serde(default)]
+    control: ControlConfig,
+    #[serde(default)]
+    admin: AdminConfig,
+    #[serde(default)]
+    options: Table,
+    #[serde(default)]
+    cluster: Vec<ClusterConfig>,
+    #[serde(default)]
+    plugin: BTreeMap<String, PluginConfig>,
+}
+
+impl Config {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// When it cannot be read, or something in it cannot be meant.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let text = fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+        Self::parse(path, &text)
+    }
+
+    /// Reads the text of the file at `path`.
+    ///
+    /// # Errors
+    /// When something in it cannot be meant; the place is marked.
+    pub fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
+        let tables: Tables = toml::from_str(text)
+            .map_err(|error| ConfigError::at(path.to_owned(), text, error.span(), with_hint(error.message())))?;
+        let Tables { control, admin, options, cluster, plugin } = tables;
+        let configuration = |table: &Table| {
+            from_table(table).map_err(|wrong| {
+                let place = text.find(&wrong.written).map(|start| start..start + wrong.written.len());
+                ConfigError::at(path.to_owned(), text, place, wrong.reason)
+            })
+        };
+        let options = configuration(&options)?;
+        let clusters = cluster
+            .into_iter()
+            .map(|cluster| {
+                let own = configuration(&cluster.options)?;
+                Ok((cluster, own))
+            })
+            .collect::<Result<_, ConfigError>>()?;
+        let folder = path.parent().map(Path::to_owned).unwrap_or_default();
+        Ok(Self { folder, control, admin, options, clusters, plugins: plugin })
+    }
+
+    /// What only shows when file and command line are put together.
+    ///
+    /// # Errors
+    /// When there is no cluster, or two have one name.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        if self.clusters.is_empty() {
+            return Err(ConfigError::NoCluster);
+        }
+        for (index, (cluster, _)) in self.clusters.iter().enumerate() {
+            if self.clusters.iter().skip(index + 1).any(|(other, _)| other.name == cluster.name) {
+                return Err(ConfigError::SameName { name: cluster.name.clone() });
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::super::{DEFAULTS, Role, Span};
+    use super::*;
+
+    fn parse(text: &str) -> Result<Config, ConfigError> {
+        Config::parse(Path::new("/etc/tidegate/tidegate.toml"), text)
+    }
+
+    #[test]
+    fn the_commented_defaults_are_the_defaults() {
+        let config = parse(DEFAULTS).unwrap();
+        assert_eq!(config.control, ControlConfig::default());
+        assert_eq!(config.admin, AdminConfig::default());
+        assert_eq!(config.options.get("job.autoscaler.enabled"), Some("false"));
+        assert!(config.clusters.is_empty() && config.plugins.is_empty());
+    }
+
+    #[test]
+    fn every_commented_example_is_valid() {
+        let uncommented: Vec<&str> = DEFAULTS
+            .lines()
+            .map(|line| {
+                line.strip_prefix("# ").filter(|rest| rest.starts_with('[') || rest.contains(" = ")).unwrap_or(line)
+            })
+            .collect();
+        let config = parse(&uncommented.join("\n")).unwrap();
+        let (cluster, options) = &config.clusters[0];
+        assert_eq!((cluster.name.as_str(), cluster.timeout), ("orders", Some(Span::seconds(10))));
+        assert_eq!(options.get("job.autoscaler.enabled"), Some("true"));
+        let plugin = &config.plugins["my-policy"];
+        assert_eq!((plugin.role, plugin.jobs.as_slice()), (Role::Policy, ["orders/*".to_owned()].as_slice()));
+        let limits = plugin.limits.limits();
+        assert_eq!((limits.deadline, limits.memory), (Duration::from_secs(1), 64 << 20));
+        assert_eq!(limits, crate::plugin::Limits::default(), "the example shows the defaults");
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_marked_and_the_nearest_key_named() {
+        for (text, line, expected, marked) in [
+            ("[control]\nintervall = \"5s\"", 2, "did you mean `interval`?", "^^^^^^^^^"),
+            ("[contrl]", 1, "did you mean `control`?", "^^^^^^"),
+            ("[control]\ninterval = \"5 parsecs\"", 2, "`5 parsecs` is no duration", "^^^^^^^^^^^"),
+            ("[control]\ninterval = \"0s\"", 2, "more than zero", "^^^^"),
+            ("[plugin.x]\nrole = \"polici\"\nsource = \"x.wasm\"", 2, "did you mean `policy`?", "^^^^^^^^"),
+            ("[plugin.x]\nrole = \"policy\"\nsource = \"oci://x\"", 3, "no source of a plugin", "^^^^^^^^^"),
+            ("[[cluster]]\nname = \"a\"", 1, "missing field `url`", "^"),
+            (
+                "[options]\n\"job.autoscaler.metrics.windw\" = \"5m\"",
+                2,
+                "did you mean `job.autoscaler.metrics.window`?",
+                "^^^",
+            ),
+            ("[admin\n", 1, "", "^"),
+        ] {
+            match parse(text) {
+                Err(ConfigError::Parse { line: found, reason, excerpt, .. }) => {
+                    assert_eq!(found, line, "{text}\n{reason}");
+                    assert!(reason.contains(expected), "{text}\n{reason}");
+                    assert!(excerpt.contains(marked), "{text}\n{excerpt}");
+                }
+                other => panic!("{text}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn clusters_need_a_name_of_their_own() {
+        let twice = "[[cluster]]\nname = \"a\"\nurl = \"http://x\"\n[[cluster]]\nname = \"a\"\nurl = \"http://y\"";
+        assert!(matches!(parse(twice).unwrap().check(), Err(ConfigError::SameName { .. })));
+        assert!(matches!(parse("").unwrap().check(), Err(ConfigError::NoCluster)));
+    }
+}

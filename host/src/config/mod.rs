@@ -1,0 +1,22 @@
+//! `tidegate.toml` as types, and what a user says instead on the command line.
+
+mod admin;
+mod cluster;
+mod control;
+mod error;
+mod file;
+mod options;
+mod plugin;
+mod span;
+
+pub use admin::AdminConfig;
+pub use cluster::{AuthConfig, ClusterConfig, TlsConfig};
+pub use control::ControlConfig;
+pub use error::ConfigError;
+pub use file::Config;
+pub use options::parse_option;
+pub use plugin::{LimitsConfig, PluginConfig, Role};
+pub use span::Span;
+
+/// Every setting with its default, commented; what `tidegate run` works with where a file says nothing.
+pub const DEFAULTS: &str = include_str!("default.toml");

@@ -1,0 +1,231 @@
+//! The loop over one cluster: passes of one job never overlap, and none delays another.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tidegate_common::configuration::Configuration;
+use tidegate_common::time::Timestamp;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::{Id, JoinError, JoinSet};
+use tokio::time::{MissedTickBehavior, interval};
+use tracing::{Instrument, error, info, info_span, warn};
+
+use super::context::{ambiguous_names, context, state_key};
+use super::job::JobMemory;
+use super::{DecisionRecord, Pass, Readiness, Records};
+use crate::flink::JobManager;
+use crate::model::{Job, JobId, JobKey};
+use crate::state::StateKey;
+
+/// A cluster that is looked after.
+pub struct Cluster {
+    /// Its name in the configuration.
+    pub name: String,
+    /// The way to it.
+    pub job_manager: Arc<dyn JobManager>,
+    /// The options of all its jobs: the daemon's, overlaid with the cluster's own.
+    pub options: Configuration,
+}
+
+/// What all clusters share.
+#[derive(Clone)]
+pub struct Controller {
+    /// What a pass does.
+    pub pass: Arc<Pass>,
+    /// What it saw and decided.
+    pub records: Arc<Records>,
+    /// Time between two passes of a job.
+    pub interval: Duration,
+    /// How long the state of a job that is gone is kept for a redeploy.
+    pub forget_after: Duration,
+    /// Passes at the same time, over all clusters.
+    pub concurrency: Arc<Semaphore>,
+    /// Told when a cluster has been looked at.
+    pub readiness: Arc<Readiness>,
+    /// Tells the time: the only clock that decisions know.
+    pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+}
+
+impl Controller {
+    /// Looks after one cluster until `stop` turns true; passes under way are then finished.
+    pub async fn run(self, cluster: Cluster, mut stop: watch::Receiver<bool>) {
+        let mut ticks = interval(self.interval);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut watch = Watch::new(self, cluster);
+        loop {
+            tokio::select! {
+                biased;
+                () = stopped(&mut stop) => break,
+                Some(done) = watch.passes.join_next_with_id() => watch.finish(done),
+                _ = ticks.tick() => watch.look().await,
+            }
+        }
+        watch.settle().await;
+    }
+}
+
+/// Waits until a stop is asked for, or nobody is left to ask.
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    let _ = stop.wait_for(|stop| *stop).await;
+}
+
+/// One job of the list.
+struct Watched {
+    state_key: StateKey,
+    /// Absent while a pass has it.
+    memory: Option<Box<JobMemory>>,
+}
+
+/// A pass that is over.
+struct Done {
+    memory: Box<JobMemory>,
+    record: Option<DecisionRecord>,
+}
+
+/// One cluster's jobs, and the passes over them.
+pub struct Watch {
+    controller: Controller,
+    cluster: Arc<Cluster>,
+    jobs: HashMap<JobId, Watched>,
+    /// Whose state is kept although the job is gone, and since when.
+    gone: HashMap<StateKey, Timestamp>,
+    passes: JoinSet<Done>,
+    /// Which pass is whose, for passes that end without an answer.
+    owners: HashMap<Id, JobId>,
+    /// Whether the last look at the job list succeeded.
+    reachable: Option<bool>,
+    /// Whether there was a first look.
+    looked: bool,
+}
+
+impl Watch {
+    /// Nothing is looked at yet.
+    pub fn new(controller: Controller, cluster: Cluster) -> Self {
+        Self {
+            controller,
+            cluster: Arc::new(cluster),
+            jobs: HashMap::new(),
+            gone: HashMap::new(),
+            passes: JoinSet::new(),
+            owners: HashMap::new(),
+            reachable: None,
+            looked: false,
+        }
+    }
+
+    /// Waits until every pass under way is over.
+    pub async fn settle(&mut self) {
+        while let Some(done) = self.passes.join_next_with_id().await {
+            self.finish(done);
+        }
+    }
+
+    /// Looks at the job list once, and starts a pass of every job that has none under way.
+    pub async fn look(&mut self) {
+        let listed = self.cluster.job_manager.jobs().await;
+        if !std::mem::replace(&mut self.looked, true) {
+            self.controller.readiness.looked();
+        }
+        let jobs = match listed {
+            Ok(jobs) => jobs,
+            Err(error) => return self.unreachable(&error),
+        };
+        if self.reachable != Some(true) {
+            info!(cluster = self.cluster.name, jobs = jobs.len(), "cluster is reachable");
+            self.reachable = Some(true);
+        }
+        self.forget_gone(&jobs).await;
+        let ambiguous = ambiguous_names(&jobs);
+        for job in &jobs {
+            // A job that is over is never looked at again, and leaves its state to its successor.
+            if job.status.is_terminal() {
+                continue;
+            }
+            let watched = self.jobs.entry(job.id).or_insert_with(|| watch_job(&self.cluster.name, job, &ambiguous));
+            self.gone.remove(&watched.state_key);
+            if let Some(memory) = watched.memory.take() {
+                let pass = one_pass(self.controller.clone(), Arc::clone(&self.cluster), memory, job.clone());
+                let span = info_span!("pass", cluster = self.cluster.name, job = %job.id, name = job.name);
+                let task = self.passes.spawn(pass.instrument(span));
+                self.owners.insert(task.id(), job.id);
+            }
+        }
+    }
+
+    fn unreachable(&mut self, error: &crate::flink::FlinkError) {
+        self.controller.pass.metrics.list_error(&self.cluster.name);
+        if self.reachable != Some(false) {
+            let cause = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
+            warn!(cluster = self.cluster.name, %error, cause, "cluster is unreachable: no job of it is scaled");
+            self.reachable = Some(false);
+        }
+    }
+
+    /// Forgets jobs that left the list or are over, and the state of those that are gone for long.
+    async fn forget_gone(&mut self, listed: &[Job]) {
+        let now = (self.controller.clock)();
+        let living: HashSet<JobId> = listed.iter().filter(|job| !job.status.is_terminal()).map(|job| job.id).collect();
+        let (records, events) = (&self.controller.records, &self.controller.pass.events);
+        for (id, watched) in self.jobs.extract_if(|id, _| !living.contains(id)) {
+            let key = JobKey { cluster: self.cluster.name.clone(), id };
+            info!(job = %key, "job is gone");
+            records.forget(&key);
+            events.forget(&key);
+            self.gone.insert(watched.state_key, now);
+        }
+        let due = now.minus(self.controller.forget_after);
+        for (state_key, _) in self.gone.extract_if(|_, since| *since <= due) {
+            if let Err(error) = self.controller.pass.store.forget(&state_key).await {
+                let cause: &dyn std::error::Error = error.source.as_ref();
+                warn!(job = %state_key, %error, cause, "state of a job that is gone could not be removed");
+            }
+        }
+    }
+
+    fn finish(&mut self, done: Result<(Id, Done), JoinError>) {
+        match done {
+            Ok((task, Done { memory, record })) => {
+                self.owners.remove(&task);
+                // A job that left the list meanwhile is forgotten already.
+                if let Some(watched) = self.jobs.get_mut(&memory.key.id) {
+                    watched.memory = Some(memory);
+                    if let Some(record) = record {
+                        self.controller.records.put(record);
+                    }
+                }
+            }
+            Err(lost) => {
+                // A bug of the host, not of the job: start over with what the state store has.
+                if let Some(id) = self.owners.remove(&lost.id()) {
+                    error!(cluster = self.cluster.name, job = %id, error = %lost, "pass panicked");
+                    self.jobs.remove(&id);
+                }
+            }
+        }
+    }
+}
+
+fn watch_job(cluster: &str, job: &Job, ambiguous: &BTreeSet<&str>) -> Watched {
+    if ambiguous.contains(job.name.as_str()) {
+        warn!(cluster, job = %job.id, name = job.name,
+            "another running job has the same name: this one's state is kept by its id");
+    }
+    let key = JobKey { cluster: cluster.to_owned(), id: job.id };
+    let state_key = state_key(cluster, job, ambiguous);
+    let memory = JobMemory::new(key, &job.name, state_key.clone());
+    Watched { state_key, memory: Some(Box::new(memory)) }
+}
+
+async fn one_pass(controller: Controller, cluster: Arc<Cluster>, mut memory: Box<JobMemory>, job: Job) -> Done {
+    let Ok(_turn) = controller.concurrency.acquire().await else {
+        return Done { memory, record: None };
+    };
+    let now = (controller.clock)();
+    let flink = cluster.job_manager.as_ref();
+    let record = match context(&cluster.name, flink, &cluster.options, &job).await {
+        Ok(context) => Some(controller.pass.run(flink, &mut memory, &context, now).await),
+        Err(error) => Some(controller.pass.unreadable(&mut memory, &job, now, &error)),
+    };
+    Done { memory, record }
+}

@@ -1,0 +1,96 @@
+//! From a cluster's job list to what a pass starts from.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use tidegate_common::configuration::Configuration;
+
+use crate::flink::{FlinkError, JobManager};
+use crate::model::{Job, JobContext, JobKey, VertexId};
+use crate::state::{StateKey, parse_overrides};
+
+/// The context of one job: the daemon's and the cluster's options, overlaid with the job's own configuration.
+pub(super) async fn context(
+    cluster_name: &str,
+    cluster: &dyn JobManager,
+    options: &Configuration,
+    job: &Job,
+) -> Result<JobContext, FlinkError> {
+    let own: Configuration = cluster.job_configuration(job.id).await?.into_iter().collect();
+    Ok(JobContext {
+        key: JobKey { cluster: cluster_name.to_owned(), id: job.id },
+        name: job.name.clone(),
+        status: job.status,
+        configuration: Arc::new(options.overlaid_with(&own)),
+    })
+}
+
+/// The names that more than one living job of the list has: their state is kept by name and id.
+pub(super) fn ambiguous_names(jobs: &[Job]) -> BTreeSet<&str> {
+    let mut seen = BTreeSet::new();
+    let living = jobs.iter().filter(|job| !job.status.is_terminal());
+    living.filter(|job| !seen.insert(job.name.as_str())).map(|job| job.name.as_str()).collect()
+}
+
+/// Under which key a job's state is kept.
+pub(super) fn state_key(cluster: &str, job: &Job, ambiguous: &BTreeSet<&str>) -> StateKey {
+    let name =
+        if ambiguous.contains(job.name.as_str()) { format!("{} ({})", job.name, job.id) } else { job.name.clone() };
+    StateKey { cluster: cluster.to_owned(), job: name }
+}
+
+/// What is held: the user's own `pipeline.jobvertex-parallelism-overrides`, and over them the policy's targets, but for
+/// excluded vertices that the user has an opinion on. Nothing while the policy has no targets.
+pub(super) fn compose_targets(
+    stored: &BTreeMap<VertexId, u32>,
+    configuration: &Configuration,
+    excluded: &BTreeSet<VertexId>,
+) -> BTreeMap<VertexId, u32> {
+    if stored.is_empty() {
+        return BTreeMap::new();
+    }
+    let users = configuration.get("pipeline.jobvertex-parallelism-overrides").unwrap_or_default();
+    let mut targets = parse_overrides(users);
+    for (vertex, target) in stored {
+        if !(excluded.contains(vertex) && targets.contains_key(vertex)) {
+            targets.insert(*vertex, *target);
+        }
+    }
+    targets
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{JobId, JobStatus};
+
+    fn job(id: u128, name: &str, status: JobStatus) -> Job {
+        Job { id: JobId::from_u128(id), name: name.to_owned(), status }
+    }
+
+    #[test]
+    fn two_living_jobs_of_one_name_are_told_apart_by_their_ids() {
+        let jobs = [
+            job(1, "orders", JobStatus::Running),
+            job(2, "orders", JobStatus::Canceled),
+            job(3, "clicks", JobStatus::Running),
+            job(4, "clicks", JobStatus::Created),
+        ];
+        let ambiguous = ambiguous_names(&jobs);
+        assert_eq!(ambiguous, BTreeSet::from(["clicks"]));
+        assert_eq!(state_key("c", &jobs[0], &ambiguous).job, "orders");
+        assert_eq!(state_key("c", &jobs[2], &ambiguous).job, format!("clicks ({})", jobs[2].id));
+    }
+
+    #[test]
+    fn targets_go_over_the_users_overrides_but_for_excluded_vertices() {
+        let id = VertexId::from_u128;
+        let mut configuration = Configuration::default();
+        configuration.set("pipeline.jobvertex-parallelism-overrides", format!("{}:7,{}:8,{}:9", id(1), id(2), id(5)));
+        let stored = BTreeMap::from([(id(1), 2), (id(2), 3), (id(3), 4)]);
+        let excluded = BTreeSet::from([id(2), id(3)]);
+        let expected = BTreeMap::from([(id(1), 2), (id(2), 8), (id(3), 4), (id(5), 9)]);
+        assert_eq!(compose_targets(&stored, &configuration, &excluded), expected);
+        assert_eq!(compose_targets(&BTreeMap::new(), &configuration, &excluded), BTreeMap::new());
+    }
+}

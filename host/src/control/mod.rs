@@ -1,0 +1,19 @@
+//! The control loop: which jobs there are, one pass over each, and what comes of it.
+
+mod cluster;
+mod context;
+mod guard;
+mod job;
+mod pass;
+mod policies;
+mod readiness;
+mod realize;
+mod record;
+mod records;
+
+pub use cluster::{Cluster, Controller, Watch};
+pub use pass::Pass;
+pub use policies::Policies;
+pub use readiness::Readiness;
+pub use record::{DecisionRecord, Realization, Stage};
+pub use records::Records;

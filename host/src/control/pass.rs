@@ -1,0 +1,344 @@
+//! One look at one job: collect, decide, guard, remember, tell, hold.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::error::Error;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tidegate_common::configuration::Configuration;
+use tidegate_common::options;
+use tidegate_common::time::Timestamp;
+use tidegate_common::validate::validate;
+use tracing::{debug, info, warn};
+
+use super::context::compose_targets;
+use super::guard::{OperatorBounds, admit};
+use super::job::JobMemory;
+use super::realize::realize;
+use super::{DecisionRecord, Policies, Realization, Stage};
+use crate::collect::Collected;
+use crate::event::Events;
+use crate::flink::{FlinkError, JobManager};
+use crate::metrics::Metrics;
+use crate::model::{
+    Decision, Event, EventKind, Failure, Job, JobContext, JobKey, JobStatus, Observation, Verdict, VertexId,
+};
+use crate::policy::PolicyError;
+use crate::state::{JobState, StateStore};
+
+/// Everything that passes share.
+pub struct Pass {
+    /// Who decides.
+    pub policies: Policies,
+    /// Where state is kept.
+    pub store: Arc<dyn StateStore>,
+    /// Where events go.
+    pub events: Events,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+}
+
+/// How a pass failed, and where.
+struct Failed {
+    stage: Stage,
+    error: String,
+    /// Whether it is an error, or just not the time yet.
+    not_ready: bool,
+}
+
+impl Pass {
+    /// Looks at one job once. Never fails: what went wrong is in the record.
+    pub(super) async fn run(
+        &self,
+        cluster: &dyn JobManager,
+        memory: &mut JobMemory,
+        context: &JobContext,
+        now: Timestamp,
+    ) -> DecisionRecord {
+        let started = Instant::now();
+        let mut record = self.blank_record(&context.key, &context.name, context.status, now);
+        if let Some(wrong) = self.wrong_options(memory, context).await {
+            self.tell_wrong_options(context, now, &wrong);
+            record.error = Some(wrong);
+        } else {
+            if let Err(failed) = self.scale(cluster, memory, context, &mut record).await {
+                record.stage = failed.stage;
+                if failed.not_ready {
+                    debug!(job = %context.key, name = context.name, reason = failed.error, "not ready");
+                } else {
+                    self.tell_error(context, now, &failed.error);
+                    record.error = Some(failed.error);
+                }
+            }
+            self.hold(cluster, memory, context, &mut record).await;
+        }
+        record.took = started.elapsed();
+        self.metrics.pass(&context.key.cluster, record.stage.name(), record.took);
+        memory.say(&record);
+        record
+    }
+
+    /// Collects, decides and remembers, as far as the job lets it.
+    async fn scale(
+        &self,
+        cluster: &dyn JobManager,
+        memory: &mut JobMemory,
+        context: &JobContext,
+        record: &mut DecisionRecord,
+    ) -> Result<(), Failed> {
+        let at = |stage, error: String| Failed { stage, error, not_ready: false };
+        let read = |error: &dyn Error| at(Stage::None, describe(error));
+        let configuration = &context.configuration;
+        let state = self.state(memory).await?;
+        if !configuration.read(&options::ENABLED).map_err(|error| read(&error))? {
+            state.clear();
+            return self.flush(state, Stage::None).await;
+        }
+        if context.status != JobStatus::Running {
+            return Ok(());
+        }
+        let collected = memory.collector.collect(cluster, context, record.at).await.map_err(|error| Failed {
+            stage: Stage::Collecting,
+            not_ready: error.is_not_ready(),
+            error: describe(&error),
+        })?;
+        memory.topology = Some(collected.topology.clone());
+        memory.excluded = excluded_ids(&collected);
+        record.topology = Some(collected.topology.clone());
+        record.samples = collected.window.len();
+
+        let state = self.state(memory).await?;
+        let observation = Arc::new(observe(context, collected, record.at, state));
+        record.stage = stage_of(&observation);
+        let policy = self.policies.of(&context.key.cluster, &context.name);
+        let decision = policy.decide(Arc::clone(&observation)).await.map_err(|error| {
+            let stage = match &error {
+                PolicyError::Declined(Failure::Evaluating(_)) => Stage::Evaluating,
+                _ => Stage::Executing,
+            };
+            at(stage, describe(&error))
+        })?;
+        self.take(state, policy.name(), &observation, &decision).map_err(|error| at(Stage::Executing, error))?;
+        for event in &decision.events {
+            self.events.tell(&context.key, &context.name, record.at, event.clone());
+        }
+        record.decision = Some(decision);
+        self.flush(state, record.stage).await
+    }
+
+    /// Takes a decision into the job's state, if it may be taken.
+    fn take(
+        &self,
+        state: &mut JobState,
+        policy: &str,
+        observation: &Observation,
+        decision: &Decision,
+    ) -> Result<(), String> {
+        let configuration = &observation.configuration;
+        let (verdict, word) = match &decision.verdict {
+            Verdict::Scale(targets) => (Some(targets), "scale"),
+            Verdict::Hold { .. } => (None, "hold"),
+        };
+        self.metrics.decision(&observation.cluster, word);
+        if let Some(targets) = verdict {
+            let advisory = !configuration.read(&options::SCALING_ENABLED).map_err(|error| describe(&error))?;
+            let early = !observation.is_window_full() || observation.window.len() < 2;
+            if advisory || early {
+                let why = if advisory { "scaling is switched off" } else { "the window is not full" };
+                return Err(format!("policy `{policy}` wants to scale although {why}: nothing is changed"));
+            }
+            let bounds = OperatorBounds {
+                min: configuration.read(&options::VERTEX_MIN_PARALLELISM).map_err(|error| describe(&error))?,
+                max: configuration.read(&options::VERTEX_MAX_PARALLELISM).map_err(|error| describe(&error))?,
+            };
+            let admitted = admit(targets, &observation.topology, &observation.excluded, bounds)
+                .map_err(|error| error.to_string())?;
+            let (job, name) = (observation.job, &observation.job_name);
+            info!(%job, name, policy, targets = describe_targets(observation, &admitted), "scaling decided");
+            state.set_overrides(&admitted);
+        }
+        state.apply(decision.state.iter().cloned());
+        Ok(())
+    }
+
+    /// Holds the job at its targets, whatever happened before.
+    async fn hold(
+        &self,
+        cluster: &dyn JobManager,
+        memory: &mut JobMemory,
+        context: &JobContext,
+        record: &mut DecisionRecord,
+    ) {
+        let Some(state) = &memory.state else { return };
+        record.targets = compose_targets(&state.overrides(), &context.configuration, &memory.excluded);
+        if context.status != JobStatus::Running {
+            return;
+        }
+        let (realization, event) = realize(cluster, context, &record.targets, memory.topology.as_ref()).await;
+        if let Some(event) = event {
+            self.events.tell(&context.key, &context.name, record.at, event);
+        }
+        match &realization {
+            Realization::Nothing | Realization::InPlace => {}
+            Realization::Failed { reason } => {
+                self.tell_error(context, record.at, reason);
+                record.error.get_or_insert_with(|| reason.clone());
+            }
+            _ => {}
+        }
+        self.metrics.rescale(&context.key.cluster, realization.name());
+        record.realization = realization;
+    }
+
+    /// Takes notice of a job whose configuration could not be read: nothing of it can be done in this pass.
+    pub(super) fn unreadable(
+        &self,
+        memory: &mut JobMemory,
+        job: &Job,
+        now: Timestamp,
+        error: &FlinkError,
+    ) -> DecisionRecord {
+        let mut record = self.blank_record(&memory.key, &job.name, job.status, now);
+        record.error = Some(describe(error));
+        self.metrics.pass(&memory.key.cluster, record.stage.name(), record.took);
+        memory.say(&record);
+        record
+    }
+
+    fn blank_record(&self, key: &JobKey, name: &str, status: JobStatus, now: Timestamp) -> DecisionRecord {
+        DecisionRecord {
+            job: key.clone(),
+            job_name: name.to_owned(),
+            status,
+            at: now,
+            took: Duration::ZERO,
+            stage: Stage::None,
+            topology: None,
+            samples: 0,
+            policy: self.policies.of(&key.cluster, name).name().to_owned(),
+            decision: None,
+            targets: BTreeMap::new(),
+            realization: Realization::Nothing,
+            error: None,
+        }
+    }
+
+    /// The job's state, read at first sight: without it nothing may be decided.
+    async fn state<'a>(&self, memory: &'a mut JobMemory) -> Result<&'a mut JobState, Failed> {
+        let failed = |error: &dyn Error| Failed { stage: Stage::None, error: describe(error), not_ready: false };
+        match &mut memory.state {
+            Some(state) => Ok(state),
+            empty => {
+                let state = JobState::load(memory.state_key.clone(), self.store.as_ref()).await;
+                Ok(empty.insert(state.map_err(|error| failed(&error))?))
+            }
+        }
+    }
+
+    async fn flush(&self, state: &mut JobState, stage: Stage) -> Result<(), Failed> {
+        let flushed = state.flush(self.store.as_ref()).await;
+        flushed.map_err(|error| Failed { stage, error: describe(&error), not_ready: false })
+    }
+
+    /// What is wrong with the job's options; looked at only when they have changed.
+    async fn wrong_options(&self, memory: &mut JobMemory, context: &JobContext) -> Option<String> {
+        match &memory.checked {
+            Some((checked, wrong)) if *checked == context.configuration => return wrong.clone(),
+            _ => {}
+        }
+        let wrong = match validate(&context.configuration) {
+            Err(wrong) => Some(describe(&wrong)),
+            Ok(()) if is_enabled(&context.configuration) => {
+                let policy = self.policies.of(&context.key.cluster, &context.name);
+                match policy.check_options(&context.key.to_string(), &context.configuration).await {
+                    Ok(wrong) => (!wrong.is_empty()).then(|| wrong.join("; ")),
+                    Err(error) => {
+                        // Not the options' fault: try again in the next pass, and let this one find out.
+                        warn!(job = %context.key, name = context.name, policy = policy.name(),
+                            error = describe(&error), "options could not be checked");
+                        return None;
+                    }
+                }
+            }
+            Ok(()) => None,
+        };
+        memory.checked = Some((Arc::clone(&context.configuration), wrong.clone()));
+        wrong
+    }
+
+    fn tell_wrong_options(&self, context: &JobContext, now: Timestamp, wrong: &str) {
+        let interval = context.configuration.read(&options::SCALING_EVENT_INTERVAL).ok();
+        let event = warning("AutoScaler Options Validation", wrong.to_owned(), interval);
+        self.events.tell(&context.key, &context.name, now, event);
+    }
+
+    fn tell_error(&self, context: &JobContext, now: Timestamp, error: &str) {
+        let event = warning("AutoscalerError", error.to_owned(), None);
+        self.events.tell(&context.key, &context.name, now, event);
+    }
+}
+
+fn warning(reason: &str, message: String, interval: Option<Duration>) -> Event {
+    Event { kind: EventKind::Warning, reason: reason.to_owned(), message, message_key: None, interval }
+}
+
+fn is_enabled(configuration: &Configuration) -> bool {
+    configuration.read(&options::ENABLED).unwrap_or(false)
+}
+
+fn observe(context: &JobContext, collected: Collected, now: Timestamp, state: &JobState) -> Observation {
+    Observation {
+        cluster: context.key.cluster.clone(),
+        job: context.key.id,
+        job_name: context.name.clone(),
+        now,
+        running_since: collected.running_since,
+        window_full_at: collected.window_full_at,
+        configuration: Arc::clone(&context.configuration),
+        topology: collected.topology,
+        excluded: collected.excluded,
+        window: collected.window,
+        state: state.entries(),
+    }
+}
+
+fn stage_of(observation: &Observation) -> Stage {
+    if observation.window.len() < 2 {
+        Stage::TooFewSamples
+    } else if observation.is_window_full() {
+        Stage::Executed
+    } else {
+        Stage::WindowNotFull
+    }
+}
+
+fn excluded_ids(collected: &Collected) -> BTreeSet<VertexId> {
+    let vertices = collected.topology.vertices.iter().zip(&collected.excluded);
+    vertices.filter(|(_, excluded)| **excluded).map(|(vertex, _)| vertex.id).collect()
+}
+
+fn describe_targets(observation: &Observation, targets: &BTreeMap<VertexId, u32>) -> String {
+    let vertices = observation.topology.vertices.iter();
+    let changes: Vec<String> = vertices
+        .filter_map(|vertex| {
+            let target = *targets.get(&vertex.id)?;
+            (target != vertex.parallelism).then(|| format!("{} {}->{target}", vertex.name, vertex.parallelism))
+        })
+        .collect();
+    changes.join(", ")
+}
+
+/// An error with its causes, in one line.
+fn describe(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let words = cause.to_string();
+        if !text.ends_with(&words) {
+            text.push_str(": ");
+            text.push_str(&words);
+        }
+        source = cause.source();
+    }
+    text
+}

@@ -1,0 +1,305 @@
+//! From a configuration to a running host, and to its end.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use thiserror::Error;
+use tidegate_common::time::Timestamp;
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::timeout;
+use tracing::{error, info, warn};
+
+use crate::admin::{self, Scrape};
+use crate::config::{Config, ConfigError, PluginConfig, Role};
+use crate::control::{Cluster, Controller, Pass, Policies, Readiness, Records};
+use crate::event::{EventHandler, Events};
+use crate::flink::{FlinkError, InvalidRestOptions, JobManager, RestClient};
+use crate::metrics::Metrics;
+use crate::plugin::{CallError, Limits, LoadError, Runtime, Source, WasmEventHandler, WasmPolicy};
+use crate::policy::Policy;
+use crate::state::MemoryStateStore;
+
+/// How long passes under way may take to end after a stop is asked for.
+const GRACE: Duration = Duration::from_secs(20);
+
+/// A host that runs.
+pub struct Daemon {
+    records: Arc<Records>,
+    address: SocketAddr,
+    stop: watch::Sender<bool>,
+    loops: JoinSet<()>,
+    deliveries: JoinSet<()>,
+    server: JoinSet<io::Result<()>>,
+}
+
+/// Why a host did not start.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The configuration cannot be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A cluster's settings cannot be used.
+    #[error("cluster `{cluster}` cannot be set up")]
+    Cluster {
+        /// Which cluster.
+        cluster: String,
+        /// Why.
+        #[source]
+        source: InvalidRestOptions,
+    },
+    /// None of the configured addresses is Flink's.
+    #[error("cluster `{cluster}` cannot be looked after")]
+    NotFlink {
+        /// The first cluster.
+        cluster: String,
+        /// What was found there.
+        #[source]
+        source: FlinkError,
+    },
+    /// The plugin engine does not start.
+    #[error(transparent)]
+    Engine(LoadError),
+    /// A plugin cannot be loaded.
+    #[error("plugin `{plugin}` cannot be loaded")]
+    Load {
+        /// Which plugin.
+        plugin: String,
+        /// Why.
+        #[source]
+        source: LoadError,
+    },
+    /// A plugin failed its trial.
+    #[error("plugin `{plugin}` failed its trial")]
+    Trial {
+        /// Which plugin.
+        plugin: String,
+        /// How.
+        #[source]
+        source: CallError,
+    },
+    /// The admin address is taken, or not ours.
+    #[error("cannot listen on {address}: choose another with --listen or `listen` in [admin]")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// A thread of the start-up died.
+    #[error("start-up was interrupted")]
+    Interrupted(#[from] JoinError),
+}
+
+impl Daemon {
+    /// Loads the plugins, binds the admin port, and begins to look after the clusters.
+    ///
+    /// # Errors
+    /// When something is wrong that no later pass could mend. A cluster that is unreachable is none of these.
+    pub async fn start(config: Config) -> Result<Self, StartError> {
+        config.check()?;
+        let metrics = Arc::new(Metrics::default());
+        let plugins = Plugins::load(&config, &metrics).await?;
+        let clients = connect(&config)?;
+        let address = config.admin.listen;
+        let listen = |source| StartError::Listen { address, source };
+        let listener = TcpListener::bind(address).await.map_err(listen)?;
+        let address = listener.local_addr().map_err(listen)?;
+        probe(&clients).await?;
+
+        let (events, deliveries) = Events::start(plugins.handlers, Arc::clone(&metrics));
+        let records = Arc::new(Records::default());
+        let readiness = Arc::new(Readiness::of(config.clusters.len()));
+        let controller = Controller {
+            pass: Arc::new(Pass {
+                policies: plugins.policies,
+                store: Arc::new(MemoryStateStore::default()),
+                events,
+                metrics: Arc::clone(&metrics),
+            }),
+            records: Arc::clone(&records),
+            interval: config.control.interval.0,
+            forget_after: config.control.forget_after.0,
+            concurrency: Arc::new(Semaphore::new(usize::from(config.control.concurrency.get()))),
+            readiness: Arc::clone(&readiness),
+            clock: Arc::new(now),
+        };
+
+        let (stop, stopped) = watch::channel(false);
+        let mut server = JoinSet::new();
+        let scrape = Scrape::new(metrics, readiness, Arc::clone(&records), clients.clone());
+        server.spawn(admin::serve(listener, Arc::new(scrape), wait(stopped.clone())));
+        let mut loops = JoinSet::new();
+        for ((cluster, own), (name, client)) in config.clusters.iter().zip(clients) {
+            info!(cluster = name, url = cluster.url, "looking after cluster");
+            let cluster = Cluster { name, job_manager: client, options: config.options.overlaid_with(own) };
+            loops.spawn(controller.clone().run(cluster, stopped.clone()));
+        }
+        info!(admin = %address, interval = ?config.control.interval.0, "started");
+        Ok(Self { records, address, stop, loops, deliveries, server })
+    }
+
+    /// The latest record of every job.
+    pub fn records(&self) -> &Arc<Records> {
+        &self.records
+    }
+
+    /// Where health and metrics are served.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Finishes the passes under way, hands over the events that wait, and ends.
+    pub async fn stop(mut self) {
+        info!("stopping");
+        self.stop.send_replace(true);
+        if timeout(GRACE, drain(&mut self.loops)).await.is_err() {
+            warn!(after = ?GRACE, "passes under way were cut off");
+            self.loops.shutdown().await;
+        }
+        if timeout(GRACE, drain(&mut self.deliveries)).await.is_err() {
+            warn!(after = ?GRACE, "events that wait for a slow handler were dropped");
+        }
+        if timeout(GRACE, self.server.join_next()).await.is_err() {
+            warn!(after = ?GRACE, "an admin connection stayed open");
+        }
+        info!("stopped");
+    }
+}
+
+/// The plugins in service.
+pub struct Plugins {
+    policies: Policies,
+    handlers: Vec<Arc<dyn EventHandler>>,
+}
+
+impl Plugins {
+    /// Loads and tries out every plugin of a configuration; where there is none of a role, the bundled one.
+    ///
+    /// # Errors
+    /// The first plugin that cannot be used.
+    pub async fn load(config: &Config, metrics: &Arc<Metrics>) -> Result<Self, StartError> {
+        let loader = Loader { runtime: Runtime::new().map_err(StartError::Engine)?, metrics, config };
+        let of_role = |role| config.plugins.iter().filter(move |(_, plugin)| plugin.role == role);
+
+        let everywhere = of_role(Role::Policy).find(|(_, plugin)| plugin.jobs.is_empty());
+        let otherwise = match everywhere {
+            Some((name, plugin)) => loader.policy(name, &plugin.source, plugin.limits.limits()).await?,
+            None => {
+                let source = Source::Bundled("default-policy".to_owned());
+                loader.policy("default-policy", &source, Limits::default()).await?
+            }
+        };
+        let mut policies = Policies::new(otherwise);
+        for (name, plugin) in of_role(Role::Policy).filter(|(_, plugin)| !plugin.jobs.is_empty()) {
+            let PluginConfig { source, jobs, limits, .. } = plugin;
+            policies.assign(jobs, loader.policy(name, source, limits.limits()).await?);
+        }
+        let mut handlers = Vec::new();
+        for (name, plugin) in of_role(Role::EventHandler) {
+            handlers.push(loader.event_handler(name, &plugin.source, plugin.limits.limits()).await?);
+        }
+        if handlers.is_empty() {
+            let source = Source::Bundled("log".to_owned());
+            handlers.push(loader.event_handler("log", &source, Limits::default()).await?);
+        }
+        Ok(Self { policies, handlers })
+    }
+}
+
+struct Loader<'a> {
+    runtime: Runtime,
+    metrics: &'a Arc<Metrics>,
+    config: &'a Config,
+}
+
+impl Loader<'_> {
+    async fn policy(&self, name: &str, source: &Source, limits: Limits) -> Result<Arc<dyn Policy>, StartError> {
+        let policy = self.compile(name, source, limits, WasmPolicy::load).await?;
+        policy.try_out().await.map_err(|source| StartError::Trial { plugin: name.to_owned(), source })?;
+        Ok(Arc::new(policy))
+    }
+
+    async fn event_handler(
+        &self,
+        name: &str,
+        source: &Source,
+        limits: Limits,
+    ) -> Result<Arc<dyn EventHandler>, StartError> {
+        let handler = self.compile(name, source, limits, WasmEventHandler::load).await?;
+        handler.try_out().await.map_err(|source| StartError::Trial { plugin: name.to_owned(), source })?;
+        Ok(Arc::new(handler))
+    }
+
+    async fn compile<T: Send + 'static>(
+        &self,
+        name: &str,
+        source: &Source,
+        limits: Limits,
+        load: fn(&str, &Source, Limits, &Runtime, Arc<Metrics>) -> Result<T, LoadError>,
+    ) -> Result<T, StartError> {
+        let source = source.relative_to(&self.config.folder);
+        let (runtime, metrics, plugin) = (self.runtime.clone(), Arc::clone(self.metrics), name.to_owned());
+        let compiling = tokio::task::spawn_blocking(move || {
+            load(&plugin, &source, limits, &runtime, metrics).map_err(|source| StartError::Load { plugin, source })
+        });
+        compiling.await?
+    }
+}
+
+fn connect(config: &Config) -> Result<Vec<(String, Arc<RestClient>)>, StartError> {
+    config
+        .clusters
+        .iter()
+        .map(|(cluster, _)| {
+            let name = cluster.name.clone();
+            match RestClient::new(&cluster.rest_options(&config.folder)?) {
+                Ok(client) => Ok((name, Arc::new(client))),
+                Err(source) => Err(StartError::Cluster { cluster: name, source }),
+            }
+        })
+        .collect()
+}
+
+/// Asks every cluster who it is. Only when none is Flink, or could be later, is there nothing to do.
+async fn probe(clients: &[(String, Arc<RestClient>)]) -> Result<(), StartError> {
+    let mut hopeless = None;
+    let mut hope = false;
+    for (cluster, client) in clients {
+        match client.version().await {
+            Ok(version) => {
+                info!(cluster, version, "found Flink");
+                hope = true;
+            }
+            Err(source @ (FlinkError::NotFlink { .. } | FlinkError::Redirected { .. })) => {
+                error!(cluster, error = %source, "cluster cannot be looked after");
+                hopeless.get_or_insert(StartError::NotFlink { cluster: cluster.clone(), source });
+            }
+            // It may come later; the loop says so, and says when it does.
+            Err(_) => hope = true,
+        }
+    }
+    match hopeless {
+        Some(error) if !hope => Err(error),
+        _ => Ok(()),
+    }
+}
+
+async fn wait(mut stopped: watch::Receiver<bool>) {
+    // The sender is gone only when the daemon is; that ends the wait as well.
+    let _ = stopped.wait_for(|stopped| *stopped).await;
+}
+
+async fn drain(tasks: &mut JoinSet<()>) {
+    while tasks.join_next().await.is_some() {}
+}
+
+fn now() -> Timestamp {
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::default().plus(since_1970)
+}

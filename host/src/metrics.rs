@@ -1,0 +1,157 @@
+//! What the daemon counts about itself, in Prometheus' words.
+
+use std::time::Duration;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode_registry;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::{Registry, Unit};
+
+/// Counters of the whole process. Cheap to share; every method only counts.
+pub struct Metrics {
+    registry: Registry,
+    passes: Family<PassLabels, Counter>,
+    pass_time: Histogram,
+    decisions: Family<DecisionLabels, Counter>,
+    rescales: Family<RescaleLabels, Counter>,
+    plugin_calls: Family<PluginLabels, Counter>,
+    plugin_time: Family<PluginName, Histogram, fn() -> Histogram>,
+    events: Family<EventLabels, Counter>,
+    events_dropped: Family<PluginName, Counter>,
+    list_errors: Family<ClusterLabels, Counter>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PassLabels {
+    cluster: String,
+    stage: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct DecisionLabels {
+    cluster: String,
+    verdict: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RescaleLabels {
+    cluster: String,
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PluginLabels {
+    plugin: String,
+    result: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PluginName {
+    plugin: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct EventLabels {
+    cluster: String,
+    reason: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ClusterLabels {
+    cluster: String,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = Registry::with_prefix("tidegate");
+        let passes = Family::default();
+        registry.register("passes", "Looks at one job, by how far they got", passes.clone());
+        let pass_time = Histogram::new(exponential_buckets(0.001, 2.0, 14));
+        registry.register_with_unit("pass", "Time of one pass of a running job", Unit::Seconds, pass_time.clone());
+        let decisions = Family::default();
+        registry.register("decisions", "What policies said", decisions.clone());
+        let rescales = Family::default();
+        registry.register("rescales", "What came of asking Flink for other bounds", rescales.clone());
+        let plugin_calls = Family::default();
+        registry.register("plugin_calls", "Calls into plugins", plugin_calls.clone());
+        let plugin_time = Family::new_with_constructor(call_histogram as fn() -> Histogram);
+        registry.register_with_unit(
+            "plugin_call",
+            "Time of calls into plugins, fresh instance included",
+            Unit::Seconds,
+            plugin_time.clone(),
+        );
+        let events = Family::default();
+        registry.register("events", "Events handed to the handlers, after de-duplication", events.clone());
+        let events_dropped = Family::default();
+        registry.register("events_dropped", "Events that a slow handler never got", events_dropped.clone());
+        let list_errors = Family::default();
+        registry.register("job_list_errors", "Failed looks at a cluster's job list", list_errors.clone());
+        Self {
+            registry,
+            passes,
+            pass_time,
+            decisions,
+            rescales,
+            plugin_calls,
+            plugin_time,
+            events,
+            events_dropped,
+            list_errors,
+        }
+    }
+}
+
+fn call_histogram() -> Histogram {
+    Histogram::new(exponential_buckets(0.000_05, 2.0, 16))
+}
+
+impl Metrics {
+    /// Appends everything in the text format that Prometheus scrapes, without the mark of its end.
+    ///
+    /// # Errors
+    /// Never, as far as `String` is concerned; the format's own word.
+    pub fn write(&self, text: &mut String) -> std::fmt::Result {
+        encode_registry(text, &self.registry)
+    }
+
+    /// One pass ended at `stage`.
+    pub fn pass(&self, cluster: &str, stage: &'static str, took: Duration) {
+        self.passes.get_or_create(&PassLabels { cluster: cluster.to_owned(), stage }).inc();
+        self.pass_time.observe(took.as_secs_f64());
+    }
+
+    /// A policy decided.
+    pub fn decision(&self, cluster: &str, verdict: &'static str) {
+        self.decisions.get_or_create(&DecisionLabels { cluster: cluster.to_owned(), verdict }).inc();
+    }
+
+    /// Flink was asked for other bounds.
+    pub fn rescale(&self, cluster: &str, outcome: &'static str) {
+        self.rescales.get_or_create(&RescaleLabels { cluster: cluster.to_owned(), outcome }).inc();
+    }
+
+    /// A plugin was called.
+    pub fn plugin_call(&self, plugin: &str, took: Duration, answered: bool) {
+        let result = if answered { "ok" } else { "failed" };
+        self.plugin_calls.get_or_create(&PluginLabels { plugin: plugin.to_owned(), result }).inc();
+        self.plugin_time.get_or_create(&PluginName { plugin: plugin.to_owned() }).observe(took.as_secs_f64());
+    }
+
+    /// An event is handed to the handlers.
+    pub fn event(&self, cluster: &str, reason: &str) {
+        self.events.get_or_create(&EventLabels { cluster: cluster.to_owned(), reason: reason.to_owned() }).inc();
+    }
+
+    /// A handler's queue was full.
+    pub fn event_dropped(&self, handler: &str) {
+        self.events_dropped.get_or_create(&PluginName { plugin: handler.to_owned() }).inc();
+    }
+
+    /// A cluster's job list could not be had.
+    pub fn list_error(&self, cluster: &str) {
+        self.list_errors.get_or_create(&ClusterLabels { cluster: cluster.to_owned() }).inc();
+    }
+}

@@ -1,0 +1,112 @@
+//! Whether a component fits a contract: compared by name first, so that the operator gets plain words.
+
+use wasmtime::Engine;
+use wasmtime::component::Component;
+
+/// One contract that this host serves.
+pub(super) struct Contract {
+    /// The package, such as `tidegate:policy`.
+    pub(super) package: &'static str,
+    /// The version that is served: `major.minor`, since before 1.0 only equal minors fit.
+    pub(super) version: &'static str,
+    /// The interface that a guest must export.
+    pub(super) export: &'static str,
+    /// What a guest may import beside WASI's base.
+    pub(super) imports: &'static [&'static str],
+}
+
+/// What every guest may import because language runtimes do so on their own; behind it is nothing, see `sandbox`.
+const BASE: [&str; 6] = ["wasi:cli", "wasi:clocks", "wasi:filesystem", "wasi:io", "wasi:random", "wasi:sockets"];
+
+impl Contract {
+    /// What keeps `component` from fitting, in words for the operator.
+    pub(super) fn misfit(&self, engine: &Engine, component: &Component) -> Option<String> {
+        let shape = component.component_type();
+        let exports: Vec<&str> = shape.exports(engine).map(|(name, _)| name).collect();
+        let imports: Vec<&str> = shape.imports(engine).map(|(name, _)| name).collect();
+        self.compare(&imports, &exports)
+    }
+
+    fn compare(&self, imports: &[&str], exports: &[&str]) -> Option<String> {
+        let wanted = format!("{}/{}", self.package, self.export);
+        match exports.iter().map(|name| split(name)).find(|(name, _)| *name == wanted) {
+            None => {
+                let found = exports.iter().find(|name| name.starts_with("tidegate:"));
+                let instead = found.map_or_else(String::new, |name| format!(" (it exports `{name}`)"));
+                return Some(format!("it does not export `{wanted}@{}`{instead}", self.version));
+            }
+            Some((_, version)) if !self.serves(version) => {
+                return Some(format!("it exports `{wanted}` {version}, this host serves {}", self.version));
+            }
+            Some(_) => {}
+        }
+        for import in imports {
+            let (name, version) = split(import);
+            let package = name.split('/').next().unwrap_or(name);
+            if BASE.contains(&package) {
+                continue;
+            }
+            if !self.imports.contains(&name) {
+                return Some(format!("it needs `{name}`, which this kind of plugin is not given"));
+            }
+            if !self.serves(version) {
+                return Some(format!("it needs `{name}` {version}, this host serves {}", self.version));
+            }
+        }
+        None
+    }
+
+    fn serves(&self, version: &str) -> bool {
+        version.rsplit_once('.').is_some_and(|(minor, _)| minor == self.version)
+    }
+}
+
+/// An import's or export's name without its version, and the version.
+fn split(name: &str) -> (&str, &str) {
+    name.split_once('@').unwrap_or((name, ""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const POLICY: Contract = Contract {
+        package: "tidegate:policy",
+        version: "0.1",
+        export: "scaling",
+        imports: &["tidegate:policy/observation", "tidegate:host/log"],
+    };
+
+    #[test]
+    fn a_misfit_is_told_in_plain_words() {
+        let scaling = "tidegate:policy/scaling@0.1.0";
+        for (imports, exports, expected) in [
+            (vec!["tidegate:policy/observation@0.1.3", "wasi:io/streams@0.2.6"], vec![scaling], None),
+            (vec![], vec![], Some("it does not export `tidegate:policy/scaling@0.1`")),
+            (
+                vec![],
+                vec!["tidegate:event-handler/handler@0.1.0"],
+                Some(
+                    "it does not export `tidegate:policy/scaling@0.1` (it exports `tidegate:event-handler/handler@0.1.0`)",
+                ),
+            ),
+            (
+                vec![],
+                vec!["tidegate:policy/scaling@0.2.0"],
+                Some("it exports `tidegate:policy/scaling` 0.2.0, this host serves 0.1"),
+            ),
+            (
+                vec!["wasi:http/outgoing-handler@0.2.6"],
+                vec![scaling],
+                Some("it needs `wasi:http/outgoing-handler`, which this kind of plugin is not given"),
+            ),
+            (
+                vec!["tidegate:host/log@0.3.0"],
+                vec![scaling],
+                Some("it needs `tidegate:host/log` 0.3.0, this host serves 0.1"),
+            ),
+        ] {
+            assert_eq!(POLICY.compare(&imports, &exports).as_deref(), expected, "{imports:?} {exports:?}");
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! The one engine of the process, and the clock that interrupts its guests.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
+use std::thread::{self, Thread};
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use wasmtime::{Config, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
+
+use super::LoadError;
+use super::error::chain;
+
+/// How often a running guest yields to the executor. A deadline is noticed at most this much late.
+const TICK: Duration = Duration::from_millis(10);
+
+/// Instances that can be alive at the same time, over all plugins.
+const INSTANCES: u32 = 128;
+
+/// The largest linear memory that any plugin's limit can allow.
+const LARGEST_MEMORY: usize = 256 << 20;
+
+/// Compiles plugins and runs their calls. Cheap to clone.
+#[derive(Clone)]
+pub struct Runtime {
+    engine: Engine,
+    clock: Arc<Clock>,
+    slots: Arc<Semaphore>,
+}
+
+impl Runtime {
+    /// An engine with pooled instances, and its clock.
+    ///
+    /// # Errors
+    /// When the machine cannot reserve the address space of the pool (about 600 GiB; see `ulimit -v`).
+    pub fn new() -> Result<Self, LoadError> {
+        let engine = Engine::new(&config()).map_err(|error| LoadError::Engine { source: chain(error) })?;
+        let clock = Clock::start(engine.clone());
+        Ok(Self { engine, clock, slots: Arc::new(Semaphore::new(INSTANCES as usize)) })
+    }
+
+    /// wasmtime's engine.
+    pub(super) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Room for one more instance in the pool.
+    pub(super) fn slots(&self) -> &Semaphore {
+        &self.slots
+    }
+
+    /// Keeps the clock ticking for as long as the answer lives.
+    pub(super) fn running(&self) -> Running<'_> {
+        self.clock.enter();
+        Running { clock: &self.clock }
+    }
+}
+
+fn config() -> Config {
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(INSTANCES)
+        .total_core_instances(INSTANCES * 20)
+        .total_memories(INSTANCES)
+        .total_tables(INSTANCES * 20)
+        .total_stacks(INSTANCES)
+        .max_memory_size(LARGEST_MEMORY)
+        .max_memories_per_module(1)
+        .max_tables_per_module(4)
+        .max_component_instance_size(4 << 20)
+        .max_core_instance_size(4 << 20)
+        .table_elements(20_000)
+        .max_unused_warm_slots(4);
+    let mut config = Config::new();
+    config
+        .epoch_interruption(true)
+        .cranelift_opt_level(OptLevel::Speed)
+        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+    config
+}
+
+/// Advances the engine's epoch while guests run, and sleeps while none does.
+struct Clock {
+    running: AtomicUsize,
+    thread: Thread,
+}
+
+/// A guest that runs.
+pub(super) struct Running<'a> {
+    clock: &'a Clock,
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.clock.running.fetch_sub(1, Ordering::Release);
+    }
+}
+
+impl Clock {
+    /// Starts the clock's thread, which ends when the clock is dropped.
+    fn start(engine: Engine) -> Arc<Self> {
+        Arc::new_cyclic(|clock: &Weak<Self>| {
+            let clock = clock.clone();
+            // The thread waits to be unparked before it first looks, when the clock is complete.
+            let handle = thread::spawn(move || {
+                thread::park();
+                while let Some(clock) = clock.upgrade() {
+                    let idle = clock.running.load(Ordering::Acquire) == 0;
+                    drop(clock);
+                    if idle {
+                        thread::park();
+                    } else {
+                        thread::sleep(TICK);
+                        engine.increment_epoch();
+                    }
+                }
+            });
+            Self { running: AtomicUsize::new(0), thread: handle.thread().clone() }
+        })
+    }
+
+    fn enter(&self) {
+        if self.running.fetch_add(1, Ordering::AcqRel) == 0 {
+            self.thread.unpark();
+        }
+    }
+}
+
+impl Drop for Clock {
+    fn drop(&mut self) {
+        self.thread.unpark();
+    }
+}

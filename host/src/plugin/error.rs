@@ -1,0 +1,141 @@
+//! Why a plugin could not be loaded, and why a call into one failed.
+
+use std::io;
+use std::time::Duration;
+
+use thiserror::Error;
+
+/// A component that cannot become a plugin.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum LoadError {
+    /// The machine cannot run plugins at all.
+    #[error("failed to start the plugin engine; it reserves address space, so look at `ulimit -v`")]
+    Engine {
+        /// wasmtime's words.
+        #[source]
+        source: Cause,
+    },
+    /// The file cannot be read.
+    #[error("failed to read `{path}`")]
+    Read {
+        /// Which file.
+        path: String,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// A name that no bundled plugin has.
+    #[error("there is no bundled plugin `{name}`; there are: {known}")]
+    NotBundled {
+        /// The name asked for.
+        name: String,
+        /// Those that there are.
+        known: String,
+    },
+    /// The bytes are no component at all.
+    #[error("`{origin}` is no WebAssembly component: {found}")]
+    NotAComponent {
+        /// Where the bytes came from.
+        origin: String,
+        /// What they are instead, and what to do.
+        found: &'static str,
+    },
+    /// It looks like a component but does not compile.
+    #[error("`{origin}` cannot be compiled: it is damaged, truncated or made for another runtime")]
+    Compile {
+        /// Where the bytes came from.
+        origin: String,
+        /// wasmtime's words.
+        #[source]
+        source: Cause,
+    },
+    /// It is a component, but not one of this kind.
+    #[error("`{origin}` does not fit the `{contract}` contract: {misfit}")]
+    Misfit {
+        /// Where the bytes came from.
+        origin: String,
+        /// The contract's package.
+        contract: &'static str,
+        /// What is missing, or too much.
+        misfit: String,
+    },
+    /// It fits by name, but not by type.
+    #[error(
+        "`{origin}` was built against another shape of the `{contract}` contract: build it against this version's wit"
+    )]
+    Shape {
+        /// Where the bytes came from.
+        origin: String,
+        /// The contract's package.
+        contract: &'static str,
+        /// wasmtime's words.
+        #[source]
+        source: Cause,
+    },
+    /// It failed when it was started on trial.
+    #[error("`{origin}` does not start")]
+    Trial {
+        /// Where the bytes came from.
+        origin: String,
+        /// What happened.
+        #[source]
+        source: CallError,
+    },
+}
+
+/// A call that ended without an answer. The instance is gone; the next call has a new one.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum CallError {
+    /// The guest took too long, itself or waiting on the host.
+    #[error("ran past its deadline of {deadline:?}")]
+    DeadlineExceeded {
+        /// The limit.
+        deadline: Duration,
+    },
+    /// Too many calls are under way.
+    #[error("found no free instance within {deadline:?}: too many calls are under way")]
+    Busy {
+        /// How long was waited.
+        deadline: Duration,
+    },
+    /// The guest gave up, broke a rule of WebAssembly, or used more than a limit.
+    #[error("trapped")]
+    Trapped {
+        /// wasmtime's words.
+        #[source]
+        source: Cause,
+    },
+    /// The guest's own word that it failed.
+    #[error("said: {reason}")]
+    Failed {
+        /// As the guest said it.
+        reason: String,
+    },
+    /// The answer breaks the contract.
+    #[error("gave an answer that breaks the contract: {reason}")]
+    Malformed {
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+/// The words of the component runtime.
+#[derive(Debug, Error)]
+#[error("{0}")]
+pub struct Cause(String);
+
+/// All levels of wasmtime's error in one line, without the guest's backtrace.
+pub(super) fn chain(error: wasmtime::Error) -> Cause {
+    let mut texts: Vec<String> = Vec::new();
+    for level in error.chain() {
+        let text = level.to_string();
+        let first = text.split("wasm backtrace:").next().unwrap_or_default();
+        let line = first.split_whitespace().collect::<Vec<_>>().join(" ").trim_end_matches(':').to_owned();
+        if !line.is_empty() && texts.last() != Some(&line) {
+            texts.push(line);
+        }
+    }
+    Cause(texts.join(": "))
+}

@@ -1,0 +1,121 @@
+//! Event handlers that are components: the only file that knows the contract's words for events.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use tidegate_common::time::Timestamp;
+use wasmtime::component::{HasSelf, Linker};
+
+use super::call::{Caller, State};
+use super::contract::Contract;
+use super::error::chain;
+use super::load::{Source, load};
+use super::sandbox::Sandbox;
+use super::{CallError, Limits, LoadError, Runtime};
+use crate::event::{EventHandler, HandlerError};
+use crate::metrics::Metrics;
+use crate::model::{EventKind, JobEvent};
+
+mod bindings {
+    wasmtime::component::bindgen!({
+        path: ["../wit/types/v0.1", "../wit/host/v0.1", "../wit/event-handler/v0.1"],
+        world: "tidegate:event-handler/event-handler",
+        imports: { default: async | trappable },
+        exports: { default: async },
+        with: { "tidegate:host/log": crate::plugin::log::bindings::tidegate::host::log },
+    });
+}
+
+use bindings::exports::tidegate::event_handler::handler as wit;
+
+const CONTRACT: Contract = Contract {
+    package: "tidegate:event-handler",
+    version: "0.1",
+    export: "handler",
+    imports: &["tidegate:types/types", "tidegate:host/log"],
+};
+
+/// An event handler, compiled and linked; instantiated once per call.
+pub struct WasmEventHandler {
+    caller: Caller,
+    pre: bindings::EventHandlerPre<State>,
+    metrics: Arc<Metrics>,
+}
+
+impl WasmEventHandler {
+    /// Loads an event handler. Compiling takes long: not for async threads.
+    ///
+    /// # Errors
+    /// When the source cannot be read, is no component or does not fit the contract.
+    pub fn load(
+        name: &str,
+        source: &Source,
+        limits: Limits,
+        runtime: &Runtime,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, LoadError> {
+        let mut linker = Linker::new(runtime.engine());
+        let misshapen =
+            |error| LoadError::Shape { origin: source.to_string(), contract: CONTRACT.package, source: chain(error) };
+        wasmtime_wasi::p2::add_to_linker_async(&mut linker).map_err(misshapen)?;
+        bindings::EventHandler::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state).map_err(misshapen)?;
+        let pre = load(runtime, source, &CONTRACT, &linker)?;
+        let pre = bindings::EventHandlerPre::new(pre).map_err(misshapen)?;
+        Ok(Self { caller: Caller::new(name, runtime, limits), pre, metrics })
+    }
+
+    /// Hands over no events at all, to see whether the handler starts.
+    ///
+    /// # Errors
+    /// When it traps, runs past its deadline, or its export has another type than the contract says.
+    pub async fn try_out(&self) -> Result<(), CallError> {
+        self.call(&[]).await
+    }
+
+    async fn call(&self, events: &[JobEvent]) -> Result<(), CallError> {
+        let events: Vec<wit::Event> = events.iter().map(from_event).collect();
+        let sandbox = Sandbox::plain(self.caller.output_limit());
+        let started = std::time::Instant::now();
+        let answer = self
+            .caller
+            .call("", sandbox, async |store| {
+                let guest = self.pre.instantiate_async(&mut *store).await?;
+                guest.tidegate_event_handler_handler().call_handle(store, &events).await
+            })
+            .await
+            .and_then(|answer| answer.map_err(|reason| CallError::Failed { reason }));
+        self.metrics.plugin_call(self.caller.name(), started.elapsed(), answer.is_ok());
+        answer
+    }
+}
+
+#[async_trait]
+impl EventHandler for WasmEventHandler {
+    fn name(&self) -> &str {
+        self.caller.name()
+    }
+
+    async fn handle(&self, events: &[JobEvent]) -> Result<(), HandlerError> {
+        self.call(events).await.map_err(|error| HandlerError { source: error.into() })
+    }
+}
+
+fn from_event(event: &JobEvent) -> wit::Event {
+    let JobEvent { at, job, job_name, event, count } = event;
+    wit::Event {
+        at: Timestamp::as_millis(*at),
+        cluster: job.cluster.clone(),
+        job: job.id.to_string(),
+        job_name: job_name.clone(),
+        severity: match event.kind {
+            EventKind::Normal => wit::Severity::Normal,
+            EventKind::Warning => wit::Severity::Warning,
+        },
+        reason: event.reason.clone(),
+        message: event.message.clone(),
+        message_key: event.key().to_owned(),
+        count: *count,
+    }
+}
+
+impl bindings::tidegate::types::types::Host for State {}

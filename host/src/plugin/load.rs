@@ -1,0 +1,148 @@
+//! From a source to a compiled component that fits its contract.
+
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use thiserror::Error;
+use wasmtime::component::{Component, InstancePre, Linker};
+
+use super::contract::Contract;
+use super::error::chain;
+use super::{LoadError, Runtime};
+
+/// Where a plugin comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// Carried inside of the host: `bundled:<name>`.
+    Bundled(String),
+    /// A file.
+    File(PathBuf),
+}
+
+/// A text that names no source.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("`{text}` is no source of a plugin: expected `bundled:<name>` or the path of a `.wasm` file")]
+pub struct SourceError {
+    text: String,
+}
+
+impl FromStr for Source {
+    type Err = SourceError;
+
+    fn from_str(text: &str) -> Result<Self, SourceError> {
+        match text.split_once(':') {
+            Some(("bundled", name)) if !name.is_empty() => Ok(Self::Bundled(name.to_owned())),
+            // A scheme of more than one letter is no drive of Windows, and no path.
+            Some((scheme, _)) if scheme.len() > 1 && !scheme.contains(['/', '\\', '.']) => {
+                Err(SourceError { text: text.to_owned() })
+            }
+            _ if text.is_empty() => Err(SourceError { text: text.to_owned() }),
+            _ => Ok(Self::File(PathBuf::from(text))),
+        }
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bundled(name) => write!(f, "bundled:{name}"),
+            Self::File(path) => write!(f, "{}", path.display()),
+        }
+    }
+}
+
+impl Source {
+    /// The same source, a relative path taken from `folder`.
+    #[must_use]
+    pub fn relative_to(&self, folder: &Path) -> Self {
+        match self {
+            Self::File(path) => Self::File(folder.join(path)),
+            Self::Bundled(_) => self.clone(),
+        }
+    }
+
+    fn read(&self) -> Result<Vec<u8>, LoadError> {
+        match self {
+            Self::Bundled(name) => tidegate_bundled::by_name(name).map(<[u8]>::to_vec).ok_or_else(|| {
+                let known: Vec<&str> = tidegate_bundled::NAMES.iter().map(|(name, _)| *name).collect();
+                LoadError::NotBundled { name: name.clone(), known: known.join(", ") }
+            }),
+            Self::File(path) => {
+                fs::read(path).map_err(|source| LoadError::Read { path: path.display().to_string(), source })
+            }
+        }
+    }
+}
+
+/// Reads, compiles and links a component. Takes long: not for async threads.
+pub(super) fn load<T: 'static>(
+    runtime: &Runtime,
+    source: &Source,
+    contract: &Contract,
+    linker: &Linker<T>,
+) -> Result<InstancePre<T>, LoadError> {
+    let origin = source.to_string();
+    let bytes = source.read()?;
+    if let Some(found) = not_a_component(&bytes) {
+        return Err(LoadError::NotAComponent { origin, found });
+    }
+    let component = Component::new(runtime.engine(), &bytes)
+        .map_err(|error| LoadError::Compile { origin: origin.clone(), source: chain(error) })?;
+    if let Some(misfit) = contract.misfit(runtime.engine(), &component) {
+        return Err(LoadError::Misfit { origin, contract: contract.package, misfit });
+    }
+    linker.instantiate_pre(&component).map_err(|error| LoadError::Shape {
+        origin,
+        contract: contract.package,
+        source: chain(error),
+    })
+}
+
+/// What `bytes` are, when they do not even start as a component does (magic, version 13, layer 1).
+fn not_a_component(bytes: &[u8]) -> Option<&'static str> {
+    match bytes {
+        [0, b'a', b's', b'm', 13, 0, 1, 0, ..] => None,
+        [0, b'a', b's', b'm', 1, 0, 0, 0, ..] => {
+            Some("it is a core module; build it for `wasm32-wasip2`, or wrap it with `wasm-tools component new`")
+        }
+        [0, b'a', b's', b'm', ..] => Some("it has a binary format that this host does not know"),
+        [] => Some("the file is empty"),
+        [b'(', ..] => Some("it is WebAssembly text; translate it with `wasm-tools parse`"),
+        _ => Some("it does not start as one; is this the `.wasm` file that the build made?"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_is_bundled_or_a_path() {
+        assert_eq!("bundled:log".parse(), Ok(Source::Bundled("log".to_owned())));
+        for path in ["policy.wasm", "./a:b.wasm", "/x/y.wasm", "C:\\x.wasm"] {
+            assert_eq!(path.parse(), Ok(Source::File(PathBuf::from(path))), "{path}");
+        }
+        for wrong in ["", "https://x/y.wasm", "oci://r/x"] {
+            assert!(wrong.parse::<Source>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_component_is_told_apart() {
+        for (bytes, expected) in [
+            (b"\0asm\x0d\0\x01\0".as_slice(), None),
+            (b"\0asm\x01\0\0\0", Some("core module")),
+            (b"", Some("empty")),
+            (b"(component)", Some("text")),
+            (b"#!/bin/sh", Some("does not start as one")),
+        ] {
+            let found = not_a_component(bytes);
+            match expected {
+                None => assert_eq!(found, None),
+                Some(part) => assert!(found.unwrap().contains(part), "{found:?}"),
+            }
+        }
+    }
+}

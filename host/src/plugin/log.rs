@@ -1,0 +1,104 @@
+//! `tidegate:host/log`, and where a guest's standard output goes.
+
+use tracing::{debug, error, info, trace, warn};
+
+use super::call::State;
+
+pub(super) mod bindings {
+    wasmtime::component::bindgen!({
+        inline: "package tidegate:any; world guest { import tidegate:host/log@0.1.0; }",
+        path: ["../wit/host/v0.1"],
+        imports: { default: async | trappable },
+    });
+}
+
+use bindings::tidegate::host::log::Host;
+pub(super) use bindings::tidegate::host::log::Level;
+
+/// A line longer than this is cut.
+const LONGEST_LINE: usize = 4096;
+
+/// What one call may write to the host's log.
+pub(super) struct GuestLog {
+    plugin: String,
+    job: String,
+    left: usize,
+    dropped: u64,
+}
+
+impl GuestLog {
+    /// A log for one call of `plugin` about `job`, of at most `limit` bytes.
+    pub(super) fn new(plugin: &str, job: &str, limit: usize) -> Self {
+        Self { plugin: plugin.to_owned(), job: job.to_owned(), left: limit, dropped: 0 }
+    }
+
+    /// Writes one line, or counts it as dropped.
+    pub(super) fn write(&mut self, level: Level, message: &str) {
+        let message = clean(message);
+        if message.len() > self.left {
+            self.dropped += 1;
+            return;
+        }
+        self.left -= message.len();
+        let (plugin, job) = (&self.plugin, &self.job);
+        match level {
+            Level::Trace => trace!(plugin, job, "{message}"),
+            Level::Debug => debug!(plugin, job, "{message}"),
+            Level::Info => info!(plugin, job, "{message}"),
+            Level::Warn => warn!(plugin, job, "{message}"),
+            Level::Error => error!(plugin, job, "{message}"),
+        }
+    }
+
+    /// Says how much was dropped, once, when the call is over.
+    pub(super) fn close(&mut self) {
+        if self.dropped > 0 {
+            warn!(plugin = self.plugin, job = self.job, lines = self.dropped, "plugin logged more than its limit");
+            self.dropped = 0;
+        }
+    }
+}
+
+impl Host for State {
+    async fn write(&mut self, level: Level, message: String) -> wasmtime::Result<()> {
+        self.log.write(level, &message);
+        Ok(())
+    }
+}
+
+/// `message` cut to one line's length, control characters escaped, so that a guest cannot forge lines.
+fn clean(message: &str) -> String {
+    let mut line = String::with_capacity(message.len().min(LONGEST_LINE));
+    for character in message.chars() {
+        if line.len() >= LONGEST_LINE {
+            line.push('…');
+            break;
+        }
+        if character.is_control() {
+            line.extend(character.escape_default());
+        } else {
+            line.push(character);
+        }
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_guest_cannot_forge_lines() {
+        assert_eq!(clean("a\nERROR b\u{1b}[31m"), "a\\nERROR b\\u{1b}[31m");
+        assert_eq!(clean(&"x".repeat(5000)).chars().count(), LONGEST_LINE + 1);
+    }
+
+    #[test]
+    fn a_call_cannot_log_more_than_its_limit() {
+        let mut log = GuestLog::new("p", "j", 10);
+        log.write(Level::Info, "12345678");
+        log.write(Level::Info, "12345678");
+        log.write(Level::Info, "12");
+        assert_eq!((log.left, log.dropped), (0, 1));
+    }
+}

@@ -1,0 +1,346 @@
+//! Policies that are components: the only file that knows both the domain's words and the contract's for policies.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tidegate_common::configuration::Configuration;
+use tidegate_common::time::Timestamp;
+use tracing::info;
+use wasmtime::Store;
+use wasmtime::component::{HasSelf, Linker, Resource};
+
+use super::call::{Caller, State};
+use super::contract::Contract;
+use super::error::chain;
+use super::load::{Source, load};
+use super::sandbox::Sandbox;
+use super::{CallError, Limits, LoadError, Runtime};
+use crate::metrics::Metrics;
+use crate::model::{
+    Decision, Evaluated, Event, EventKind, Failure, GlobalMetric, Observation, Scalar, ScalingMetric, ShipStrategy,
+    Target, Verdict,
+};
+use crate::policy::{Policy, PolicyError};
+
+mod bindings {
+    wasmtime::component::bindgen!({
+        path: ["../wit/types/v0.1", "../wit/host/v0.1", "../wit/policy/v0.1"],
+        world: "tidegate:policy/policy",
+        imports: { default: async | trappable },
+        exports: { default: async },
+        with: {
+            "tidegate:host/log": crate::plugin::log::bindings::tidegate::host::log,
+            "tidegate:policy/observation.view": super::View,
+        },
+    });
+}
+
+use bindings::exports::tidegate::policy::scaling as wit;
+use bindings::tidegate::policy::observation;
+
+const CONTRACT: Contract = Contract {
+    package: "tidegate:policy",
+    version: "0.1",
+    export: "scaling",
+    imports: &["tidegate:types/types", "tidegate:host/log", "tidegate:policy/observation"],
+};
+
+/// What the guest holds while it decides: the observation itself, shared.
+#[expect(unreachable_pub, reason = "the generated bindings re-export it")]
+pub type View = Arc<Observation>;
+
+/// A policy, compiled and linked; instantiated once per call.
+pub struct WasmPolicy {
+    caller: Caller,
+    pre: bindings::PolicyPre<State>,
+    metrics: Arc<Metrics>,
+}
+
+impl WasmPolicy {
+    /// Loads a policy and starts it once on trial. Compiling takes long: not for async threads.
+    ///
+    /// # Errors
+    /// When the source cannot be read, is no component, does not fit the contract or does not start.
+    pub fn load(
+        name: &str,
+        source: &Source,
+        limits: Limits,
+        runtime: &Runtime,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, LoadError> {
+        let mut linker = Linker::new(runtime.engine());
+        let misshapen =
+            |error| LoadError::Shape { origin: source.to_string(), contract: CONTRACT.package, source: chain(error) };
+        wasmtime_wasi::p2::add_to_linker_async(&mut linker).map_err(misshapen)?;
+        bindings::Policy::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state).map_err(misshapen)?;
+        let pre = load(runtime, source, &CONTRACT, &linker)?;
+        let pre = bindings::PolicyPre::new(pre).map_err(misshapen)?;
+        Ok(Self { caller: Caller::new(name, runtime, limits), pre, metrics })
+    }
+
+    /// Starts the policy once on trial and logs who it says it is.
+    ///
+    /// # Errors
+    /// When it traps, runs past its deadline, or one of its exports has another type than the contract says.
+    pub async fn try_out(&self) -> Result<(), CallError> {
+        let about = self
+            .call("", Timestamp::default(), async |store, guest| {
+                guest.tidegate_policy_scaling().call_describe(store).await
+            })
+            .await?;
+        info!(
+            plugin = self.caller.name(),
+            describes_itself = about.name,
+            version = about.version,
+            summary = about.summary,
+            "policy is ready"
+        );
+        Ok(())
+    }
+
+    async fn call<T>(
+        &self,
+        job: &str,
+        now: Timestamp,
+        work: impl AsyncFnOnce(&mut Store<State>, &bindings::Policy) -> wasmtime::Result<T>,
+    ) -> Result<T, CallError> {
+        let sandbox = Sandbox::deterministic(now, job, self.caller.output_limit());
+        let started = std::time::Instant::now();
+        let answer = self
+            .caller
+            .call(job, sandbox, async |store| {
+                let guest = self.pre.instantiate_async(&mut *store).await?;
+                work(store, &guest).await
+            })
+            .await;
+        self.metrics.plugin_call(self.caller.name(), started.elapsed(), answer.is_ok());
+        answer
+    }
+}
+
+#[async_trait]
+impl Policy for WasmPolicy {
+    fn name(&self) -> &str {
+        self.caller.name()
+    }
+
+    async fn check_options(&self, job: &str, configuration: &Configuration) -> Result<Vec<String>, PolicyError> {
+        let options: Vec<(String, String)> =
+            configuration.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+        self.call(job, Timestamp::default(), async |store, guest| {
+            guest.tidegate_policy_scaling().call_check_options(store, &options).await
+        })
+        .await
+        .map_err(|error| self.broken(error))
+    }
+
+    async fn decide(&self, observation: Arc<Observation>) -> Result<Decision, PolicyError> {
+        let job = format!("{}/{}", observation.cluster, observation.job_name);
+        let vertices = observation.topology.vertices.len();
+        let now = observation.now;
+        let answer = self
+            .call(&job, now, async |store, guest| {
+                let view = store.data_mut().table.push(observation)?;
+                let lent = Resource::new_borrow(view.rep());
+                guest.tidegate_policy_scaling().call_decide(store, lent).await
+            })
+            .await
+            .map_err(|error| self.broken(error))?;
+        match answer {
+            Ok(decision) => into_decision(decision, vertices).map_err(|error| self.broken(error)),
+            Err(wit::Failure::Evaluating(reason)) => Err(Failure::Evaluating(reason).into()),
+            Err(wit::Failure::Executing(reason)) => Err(Failure::Executing(reason).into()),
+        }
+    }
+}
+
+impl WasmPolicy {
+    fn broken(&self, error: CallError) -> PolicyError {
+        PolicyError::Broken { policy: self.caller.name().to_owned(), source: error.into() }
+    }
+}
+
+/// The domain's form of an answer, its shape checked against a job of so many vertices.
+fn into_decision(decision: wit::Decision, vertices: usize) -> Result<Decision, CallError> {
+    let malformed = |reason: String| CallError::Malformed { reason };
+    // Destructured, so that a new field is a compile error and not a silent loss.
+    let wit::Decision { verdict, recommended, evaluated, evaluated_global, events, state } = decision;
+    if !recommended.is_empty() && recommended.len() != vertices {
+        return Err(malformed(format!("`recommended` has {} entries for {vertices} vertices", recommended.len())));
+    }
+    for column in &evaluated {
+        for values in [&column.current, &column.average] {
+            if !values.is_empty() && values.len() != vertices {
+                let (metric, found) = (&column.metric, values.len());
+                return Err(malformed(format!("`{metric}` has {found} values for {vertices} vertices")));
+            }
+        }
+    }
+    Ok(Decision {
+        verdict: match verdict {
+            wit::Verdict::Hold(reason) => Verdict::Hold { reason },
+            wit::Verdict::Scale(targets) => Verdict::Scale(
+                targets
+                    .into_iter()
+                    .map(|wit::Target { vertex, parallelism }| {
+                        let vertex = vertex.parse().map_err(|error| malformed(format!("target: {error}")))?;
+                        Ok(Target { vertex, parallelism })
+                    })
+                    .collect::<Result<_, CallError>>()?,
+            ),
+        },
+        recommended,
+        evaluated: evaluated
+            .into_iter()
+            .map(|wit::Column { metric, current, average }| Evaluated { metric, current, average })
+            .collect(),
+        evaluated_global: evaluated_global
+            .into_iter()
+            .map(|wit::Scalar { metric, current, average }| Scalar { metric, current, average })
+            .collect(),
+        events: events.into_iter().map(into_event).collect(),
+        state,
+    })
+}
+
+fn into_event(event: wit::Event) -> Event {
+    let wit::Event { severity, reason, message, message_key, interval } = event;
+    Event {
+        kind: match severity {
+            wit::Severity::Normal => EventKind::Normal,
+            wit::Severity::Warning => EventKind::Warning,
+        },
+        reason,
+        message,
+        message_key,
+        interval: interval.map(Duration::from_millis),
+    }
+}
+
+impl bindings::tidegate::types::types::Host for State {}
+impl observation::Host for State {}
+
+impl State {
+    fn seen<T>(&self, view: &Resource<View>, get: impl FnOnce(&Observation) -> T) -> wasmtime::Result<T> {
+        Ok(get(self.table.get(view)?))
+    }
+
+    fn of_vertices<T>(
+        &self,
+        view: &Resource<View>,
+        get: impl Fn(&crate::model::Vertex) -> T,
+    ) -> wasmtime::Result<Vec<T>> {
+        self.seen(view, |seen| seen.topology.vertices.iter().map(get).collect())
+    }
+}
+
+impl observation::HostView for State {
+    async fn cluster(&mut self, view: Resource<View>) -> wasmtime::Result<String> {
+        self.seen(&view, |seen| seen.cluster.clone())
+    }
+
+    async fn job(&mut self, view: Resource<View>) -> wasmtime::Result<String> {
+        self.seen(&view, |seen| seen.job.to_string())
+    }
+
+    async fn job_name(&mut self, view: Resource<View>) -> wasmtime::Result<String> {
+        self.seen(&view, |seen| seen.job_name.clone())
+    }
+
+    async fn now(&mut self, view: Resource<View>) -> wasmtime::Result<i64> {
+        self.seen(&view, |seen| seen.now.as_millis())
+    }
+
+    async fn running_since(&mut self, view: Resource<View>) -> wasmtime::Result<i64> {
+        self.seen(&view, |seen| seen.running_since.as_millis())
+    }
+
+    async fn window_full_at(&mut self, view: Resource<View>) -> wasmtime::Result<i64> {
+        self.seen(&view, |seen| seen.window_full_at.as_millis())
+    }
+
+    async fn options(
+        &mut self,
+        view: Resource<View>,
+        prefixes: Vec<String>,
+    ) -> wasmtime::Result<Vec<(String, String)>> {
+        self.seen(&view, |seen| {
+            let wanted = |key: &str| prefixes.iter().any(|prefix| key.starts_with(prefix));
+            let entries = seen.configuration.iter().filter(|(key, _)| wanted(key));
+            entries.map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
+        })
+    }
+
+    async fn vertices(&mut self, view: Resource<View>) -> wasmtime::Result<Vec<String>> {
+        self.of_vertices(&view, |vertex| vertex.id.to_string())
+    }
+
+    async fn names(&mut self, view: Resource<View>) -> wasmtime::Result<Vec<String>> {
+        self.of_vertices(&view, |vertex| vertex.name.clone())
+    }
+
+    async fn parallelism(&mut self, view: Resource<View>) -> wasmtime::Result<Vec<u32>> {
+        self.of_vertices(&view, |vertex| vertex.parallelism)
+    }
+
+    async fn max_parallelism(&mut self, view: Resource<View>) -> wasmtime::Result<Vec<u32>> {
+        self.of_vertices(&view, |vertex| vertex.max_parallelism)
+    }
+
+    async fn source_partitions(&mut self, view: Resource<View>) -> wasmtime::Result<Vec<u32>> {
+        self.of_vertices(&view, |vertex| vertex.source_partitions)
+    }
+
+    async fn slot_sharing_groups(&mut self, view: Resource<View>) -> wasmtime::Result<Vec<Option<String>>> {
+        self.of_vertices(&view, |vertex| vertex.slot_sharing_group.clone())
+    }
+
+    async fn excluded(&mut self, view: Resource<View>) -> wasmtime::Result<Vec<bool>> {
+        self.seen(&view, |seen| seen.excluded.clone())
+    }
+
+    async fn edges(&mut self, view: Resource<View>) -> wasmtime::Result<Vec<observation::Edge>> {
+        self.seen(&view, |seen| seen.topology.edges.iter().map(into_edge).collect())
+    }
+
+    async fn sample_times(&mut self, view: Resource<View>) -> wasmtime::Result<Vec<i64>> {
+        self.seen(&view, |seen| seen.window.iter().map(|sample| sample.at.as_millis()).collect())
+    }
+
+    async fn metric(&mut self, view: Resource<View>, name: String) -> wasmtime::Result<Option<Vec<f64>>> {
+        self.seen(&view, |seen| ScalingMetric::from_name(&name).map(|metric| seen.metric(metric)))
+    }
+
+    async fn global_metric(&mut self, view: Resource<View>, name: String) -> wasmtime::Result<Option<Vec<f64>>> {
+        self.seen(&view, |seen| GlobalMetric::from_name(&name).map(|metric| seen.global_metric(metric)))
+    }
+
+    async fn state(&mut self, view: Resource<View>, key: String) -> wasmtime::Result<Option<String>> {
+        self.seen(&view, |seen| seen.state.get(&key).cloned())
+    }
+
+    async fn drop(&mut self, view: Resource<View>) -> wasmtime::Result<()> {
+        self.table.delete(view)?;
+        Ok(())
+    }
+}
+
+fn into_edge(edge: &crate::model::Edge) -> observation::Edge {
+    let index = |place: usize| u32::try_from(place).unwrap_or(u32::MAX);
+    observation::Edge {
+        from: index(edge.from),
+        to: index(edge.to),
+        ship: match edge.ship {
+            ShipStrategy::Hash => observation::ShipStrategy::Hash,
+            ShipStrategy::Rebalance => observation::ShipStrategy::Rebalance,
+            ShipStrategy::Rescale => observation::ShipStrategy::Rescale,
+            ShipStrategy::Forward => observation::ShipStrategy::Forward,
+            ShipStrategy::Custom => observation::ShipStrategy::Custom,
+            ShipStrategy::Broadcast => observation::ShipStrategy::Broadcast,
+            ShipStrategy::Global => observation::ShipStrategy::Global,
+            ShipStrategy::Shuffle => observation::ShipStrategy::Shuffle,
+            ShipStrategy::Unknown => observation::ShipStrategy::Unknown,
+        },
+    }
+}

@@ -1,0 +1,97 @@
+//! What a guest sees of the world: nothing, at a time that stands still.
+
+use std::time::Duration;
+
+use tidegate_common::time::Timestamp;
+use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
+use wasmtime_wasi::random::Deterministic;
+use wasmtime_wasi::{HostMonotonicClock, HostWallClock, WasiCtx};
+
+/// A guest's WASI context, and what it writes to its standard streams.
+pub(super) struct Sandbox {
+    pub(super) wasi: WasiCtx,
+    pub(super) output: MemoryOutputPipe,
+}
+
+impl Sandbox {
+    /// For guests that must be pure functions: the clocks show `now`, and random numbers follow from `seed` and `now`,
+    /// so that the same call runs the same in every language. WASI is there only so that language runtimes can start.
+    pub(super) fn deterministic(now: Timestamp, seed: &str, output_limit: usize) -> Self {
+        let since_1970 = Duration::from_millis(u64::try_from(now.as_millis()).unwrap_or_default());
+        let bytes = random_bytes(seed, now);
+        let output = MemoryOutputPipe::new(output_limit);
+        let wasi = WasiCtx::builder()
+            .wall_clock(Still(since_1970))
+            .monotonic_clock(Still(since_1970))
+            .secure_random(Deterministic::new(bytes.clone()))
+            .insecure_random(Deterministic::new(bytes))
+            .insecure_random_seed(u128::from(fnv1a(seed.as_bytes())))
+            .stdout(output.clone())
+            .stderr(output.clone())
+            .build();
+        Self { wasi, output }
+    }
+
+    /// For guests with effects: real clocks and random numbers; files, network and environment only by grant.
+    pub(super) fn plain(output_limit: usize) -> Self {
+        let output = MemoryOutputPipe::new(output_limit);
+        let wasi = WasiCtx::builder().stdout(output.clone()).stderr(output.clone()).build();
+        Self { wasi, output }
+    }
+}
+
+/// A clock that always shows the same instant.
+#[derive(Clone, Copy)]
+struct Still(Duration);
+
+impl HostWallClock for Still {
+    fn resolution(&self) -> Duration {
+        Duration::from_millis(1)
+    }
+
+    fn now(&self) -> Duration {
+        self.0
+    }
+}
+
+impl HostMonotonicClock for Still {
+    fn resolution(&self) -> u64 {
+        1_000_000
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.0.as_nanos()).unwrap_or(u64::MAX)
+    }
+}
+
+/// A few words that look random and depends on nothing but `seed` and `now` (splitmix64).
+fn random_bytes(seed: &str, now: Timestamp) -> Vec<u8> {
+    let mut state = fnv1a(seed.as_bytes()) ^ now.as_millis().cast_unsigned();
+    let mut bytes = Vec::with_capacity(256);
+    for _ in 0..32 {
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut word = state;
+        word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        bytes.extend((word ^ (word >> 31)).to_le_bytes());
+    }
+    bytes
+}
+
+/// A hash that is the same in every process (FNV-1a).
+fn fnv1a(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn random_numbers_depend_on_job_and_time_only() {
+        let at = Timestamp::from_millis;
+        assert_eq!(random_bytes("a", at(1)), random_bytes("a", at(1)));
+        assert_ne!(random_bytes("a", at(1)), random_bytes("a", at(2)));
+        assert_ne!(random_bytes("a", at(1)), random_bytes("b", at(1)));
+    }
+}

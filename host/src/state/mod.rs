@@ -1,0 +1,10 @@
+//! What is known about jobs beyond one pass, over a store that can be replaced.
+
+mod job_state;
+mod memory;
+mod store;
+
+pub use job_state::JobState;
+pub(crate) use job_state::parse_overrides;
+pub use memory::MemoryStateStore;
+pub use store::{StateKey, StateStore, StoreError};

@@ -1,0 +1,150 @@
+//! The binary as its users meet it: what it says when something is wrong, and with which exit code it ends.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+fn tidegate(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_tidegate")).args(arguments).output().unwrap()
+}
+
+/// Runs what must fail, and returns what it says.
+fn failure(arguments: &[&str], code: i32) -> String {
+    let output = tidegate(arguments);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}\n{said}");
+    said
+}
+
+fn file(folder: &TempDir, name: &str, content: impl AsRef<[u8]>) -> String {
+    let path = folder.path().join(name);
+    fs::write(&path, content).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+fn assert_says(said: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(said.contains(part), "expected `{part}` in:\n{said}");
+    }
+    assert!(!said.contains("panicked"), "{said}");
+}
+
+#[test]
+fn wrong_usage_is_exit_code_2() {
+    assert_says(&failure(&["rum"], 2), &["rum", "run"]);
+    assert_says(&failure(&["run", "--clutser", "http://x"], 2), &["--cluster"]);
+    let option = ["run", "--cluster", "http://x", "--option", "job.autoscaler.metrics.windw=5m"];
+    assert_says(&failure(&option, 2), &["did you mean `job.autoscaler.metrics.window`?"]);
+    assert_says(&failure(&["run", "--interval", "soon"], 2), &["`soon` is no duration", "10s"]);
+    assert_says(&failure(&["run", "--policy", "oci://x/y"], 2), &["no source of a plugin"]);
+}
+
+#[test]
+fn a_configuration_that_cannot_be_meant_is_marked() {
+    let folder = TempDir::new().unwrap();
+    let path = file(&folder, "tidegate.toml", "[control]\nintervall = \"5s\"\n");
+    let said = failure(&["run", "--config", &path], 1);
+    assert_says(&said, &["tidegate.toml:2:1", "intervall = \"5s\"", "^^^^^^^^^", "did you mean `interval`?"]);
+    assert_says(&failure(&["run", "--config", "/nowhere.toml"], 1), &["failed to read `/nowhere.toml`"]);
+    assert_says(&failure(&["run"], 1), &["no cluster is configured", "--cluster URL"]);
+}
+
+#[test]
+fn a_policy_that_is_none_is_told_apart() {
+    let folder = TempDir::new().unwrap();
+    let core_module = b"\0asm\x01\0\0\0";
+    let truncated = &tidegate_bundled::DEFAULT_POLICY[..2000];
+    for (name, content, expected) in [
+        ("empty.wasm", b"".as_slice(), "the file is empty"),
+        ("script.wasm", b"#!/bin/sh\n", "is no WebAssembly component"),
+        ("core.wasm", core_module, "wasm32-wasip2"),
+        ("truncated.wasm", truncated, "damaged, truncated"),
+        ("handler.wasm", tidegate_bundled::LOG_HANDLER, "does not export `tidegate:policy/scaling@0.1`"),
+    ] {
+        let path = file(&folder, name, content);
+        let said = failure(&["check", "--cluster", "http://localhost:1", "--policy", &path], 1);
+        assert_says(&said, &["plugin `policy` cannot be loaded", name, expected]);
+    }
+    let said = failure(&["check", "--cluster", "http://localhost:1", "--policy", "nowhere.wasm"], 1);
+    assert_says(&said, &["failed to read", "nowhere.wasm"]);
+    let said = failure(&["check", "--cluster", "http://localhost:1", "--policy", "bundled:nothing"], 1);
+    assert_says(&said, &["no bundled plugin `nothing`", "default-policy"]);
+}
+
+#[test]
+fn a_good_configuration_is_checked_without_touching_a_cluster() {
+    let folder = TempDir::new().unwrap();
+    file(&folder, "mine.wasm", tidegate_bundled::DEFAULT_POLICY);
+    let path = file(
+        &folder,
+        "tidegate.toml",
+        "[[cluster]]\nname = \"a\"\nurl = \"http://localhost:1\"\n[plugin.mine]\nrole = \"policy\"\nsource = \
+         \"mine.wasm\"\njobs = [\"a/*\"]\n",
+    );
+    let output = tidegate(&["check", "--config", &path]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "ok: 1 cluster(s), 1 plugin(s) beside the bundled ones\n");
+}
+
+#[test]
+fn an_address_that_is_not_flinks_ends_the_start() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let _ = stream.read(&mut [0; 4096]);
+            let page = "<html>It works!</html>";
+            let length = page.len();
+            let _ = write!(stream, "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {length}\r\n\r\n{page}");
+        }
+    });
+    let said = failure(&["run", "--cluster", &url, "--listen", "127.0.0.1:0"], 1);
+    assert_says(&said, &["is not Flink's REST API", "<html>"]);
+}
+
+#[test]
+fn an_admin_port_that_is_taken_is_told() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = listener.local_addr().unwrap().to_string();
+    let said = failure(&["run", "--cluster", "http://localhost:1", "--listen", &taken], 1);
+    assert_says(&said, &["cannot listen on", "--listen"]);
+}
+
+#[test]
+fn an_unreachable_cluster_is_told_once_and_the_daemon_goes_on() {
+    let folder = TempDir::new().unwrap();
+    let log = folder.path().join("log");
+    let mut daemon = Command::new(env!("CARGO_BIN_EXE_tidegate"))
+        .args(["run", "--cluster", "http://127.0.0.1:1", "--interval", "100ms", "--listen", "127.0.0.1:0"])
+        .stderr(Stdio::from(fs::File::create(&log).unwrap()))
+        .spawn()
+        .unwrap();
+    wait_for(&log, "cluster is unreachable");
+    thread::sleep(Duration::from_secs(1));
+    assert!(daemon.try_wait().unwrap().is_none(), "it gave up:\n{}", fs::read_to_string(&log).unwrap());
+    let asked = Command::new("kill").args(["-TERM", &daemon.id().to_string()]).status().unwrap();
+    assert!(asked.success());
+    let ended = daemon.wait().unwrap();
+    let said = fs::read_to_string(&log).unwrap();
+    assert!(ended.success(), "{said}");
+    assert_eq!(said.matches("cluster is unreachable").count(), 1, "{said}");
+    assert_says(&said, &["cannot reach http://127.0.0.1:1", "stopped"]);
+}
+
+/// Waits until `expected` stands in a file.
+fn wait_for(path: &Path, expected: &str) {
+    for _ in 0..600 {
+        if fs::read_to_string(path).unwrap().contains(expected) {
+            return;
+        }
+        thread::sleep(Duration::from_millis(100));
+    }
+    panic!("`{expected}` never came:\n{}", fs::read_to_string(path).unwrap());
+}

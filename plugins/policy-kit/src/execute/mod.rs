@@ -1,0 +1,9 @@
+//! From the vertices' changes to what is done about the job.
+
+mod executor;
+mod report;
+mod resources;
+
+pub use executor::{Executor, Memory};
+pub use report::{Summary, parallelism_hash};
+pub use resources::TaskManager;

@@ -1,0 +1,152 @@
+//! The daemon, run as a program.
+
+use std::env;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus};
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::error::HarnessError;
+use crate::process::{Process, free_address, output};
+use crate::wait::eventually;
+
+const START_WITHIN: Duration = Duration::from_secs(60);
+const STOP_WITHIN: Duration = Duration::from_secs(15);
+
+/// A running `tidegate run`. Dropping it kills it.
+#[derive(Debug)]
+pub struct Daemon {
+    process: Process,
+    address: SocketAddr,
+}
+
+impl Daemon {
+    /// Starts the daemon for a cluster, with options for every job, and waits until it serves its metrics.
+    ///
+    /// It looks at every job once a second, works in `folder` and logs into it.
+    ///
+    /// # Errors
+    ///
+    /// The program does not compile or does not start in time.
+    pub fn start(cluster: &str, options: &[(&str, &str)], folder: &Path) -> Result<Self, HarnessError> {
+        let address = free_address()?;
+        let mut tidegate = Command::new(binary()?);
+        tidegate.current_dir(folder).args(["run", "--cluster", cluster, "--interval", "1s"]);
+        tidegate.arg("--listen").arg(address.to_string());
+        for (key, value) in options {
+            tidegate.arg("--option").arg(format!("{key}={value}"));
+        }
+        let daemon = Self { process: Process::start("tidegate", &mut tidegate, folder)?, address };
+        eventually("the metrics of the daemon", START_WITHIN, || daemon.metrics(), |_| true)?;
+        Ok(daemon)
+    }
+
+    /// The sum of all samples of a metric whose labels contain all of the texts given; 0 if there is none.
+    ///
+    /// # Errors
+    ///
+    /// The daemon does not answer.
+    pub fn metric(&self, name: &str, labels: &[&str]) -> Result<f64, HarnessError> {
+        Ok(sum(&self.metrics()?, name, labels))
+    }
+
+    /// What it has logged so far.
+    ///
+    /// # Errors
+    ///
+    /// The log cannot be read.
+    pub fn log(&self) -> Result<String, HarnessError> {
+        self.process.log()
+    }
+
+    /// Whether it is still there.
+    ///
+    /// # Errors
+    ///
+    /// The operating system does not tell.
+    pub fn is_running(&mut self) -> Result<bool, HarnessError> {
+        Ok(self.process.ended()?.is_none())
+    }
+
+    /// Asks it to end, as a service manager does, and returns how it ended.
+    ///
+    /// # Errors
+    ///
+    /// It does not end in time.
+    pub fn stop(mut self) -> Result<ExitStatus, HarnessError> {
+        self.process.terminate(STOP_WITHIN)
+    }
+
+    fn metrics(&self) -> Result<String, HarnessError> {
+        let url = format!("http://{}/metrics", self.address);
+        let read = |url| ureq::get(url).call()?.body_mut().read_to_string();
+        read(&url).map_err(|source| HarnessError::Http { url, source: Box::new(source) })
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        self.process.print_tail_on_panic();
+    }
+}
+
+/// What Cargo says about something that it has built.
+#[derive(Deserialize)]
+struct Message {
+    executable: Option<PathBuf>,
+}
+
+/// Builds the program and returns where it is.
+///
+/// Cargo tells the path of a binary only to tests of the package that the binary is in, so Cargo is asked here. It has
+/// nothing to do when the program is up to date.
+fn binary() -> Result<PathBuf, HarnessError> {
+    let cargo = env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+    let mut build = vec!["build", "--quiet", "--bin", "tidegate", "--message-format=json"];
+    if !cfg!(debug_assertions) {
+        build.push("--release");
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let messages = output(&cargo, &build, &root)?;
+    let executable = messages.lines().find_map(|message| serde_json::from_str::<Message>(message).ok()?.executable);
+    executable.ok_or_else(HarnessError::missing("executable", messages))
+}
+
+/// Sums samples in Prometheus' text format, such as `name{label="value"} 1.5`.
+fn sum(metrics: &str, name: &str, labels: &[&str]) -> f64 {
+    let samples = metrics.lines().filter_map(|line| {
+        let (series, value) = line.rsplit_once(' ')?;
+        let of = series.split_once('{').map_or(series, |(of, _)| of);
+        (of == name && labels.iter().all(|label| series.contains(label))).then(|| value.parse::<f64>().ok())?
+    });
+    samples.sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn samples_are_summed_by_name_and_labels() {
+        let metrics = "\
+# TYPE passes counter
+passes_total{job=\"a\",outcome=\"held\"} 2
+passes_total{job=\"b\",outcome=\"held\"} 3
+passes_total{job=\"b\",outcome=\"failed\"} 5
+passes_total_duration 7
+up 1
+";
+        let cases: [(&str, &[&str], f64); 5] = [
+            ("passes_total", &[], 10.0),
+            ("passes_total", &["outcome=\"held\""], 5.0),
+            ("passes_total", &["job=\"b\"", "outcome=\"held\""], 3.0),
+            ("up", &[], 1.0),
+            ("down", &[], 0.0),
+        ];
+        for (name, labels, expected) in cases {
+            assert_eq!(sum(metrics, name, labels), expected, "{name} {labels:?}");
+        }
+    }
+}

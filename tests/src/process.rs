@@ -1,0 +1,122 @@
+//! A program that runs beside a test and never outlives it.
+
+use std::fs::{self, File};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::error::HarnessError;
+use crate::wait::eventually;
+
+const TAIL_LINES: usize = 40;
+
+/// A running program whose output goes to a log file.
+///
+/// Dropping it kills it by its process id.
+#[derive(Debug)]
+pub struct Process {
+    name: String,
+    child: Child,
+    log: PathBuf,
+}
+
+impl Process {
+    /// Starts a program, with `<name>.log` in a folder taking its output.
+    ///
+    /// # Errors
+    ///
+    /// The log cannot be created or the program cannot be started.
+    pub fn start(name: &str, command: &mut Command, folder: &Path) -> Result<Self, HarnessError> {
+        let log = folder.join(format!("{name}.log"));
+        let output = File::create(&log).map_err(HarnessError::file(&log))?;
+        let errors = output.try_clone().map_err(HarnessError::file(&log))?;
+        let child =
+            command.stdin(Stdio::null()).stdout(output).stderr(errors).spawn().map_err(HarnessError::run(name))?;
+        Ok(Self { name: name.to_owned(), child, log })
+    }
+
+    /// Everything that the program has written so far.
+    ///
+    /// # Errors
+    ///
+    /// The log cannot be read.
+    pub fn log(&self) -> Result<String, HarnessError> {
+        let bytes = fs::read(&self.log).map_err(HarnessError::file(&self.log))?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// Prints the end of its log when a test is failing. It is the owner who calls this, while everything still runs:
+    /// what is said about the end of other processes would only hide what led to it.
+    #[expect(clippy::print_stderr, reason = "a failing test shows what its programs said")]
+    pub(crate) fn print_tail_on_panic(&self) {
+        if thread::panicking() {
+            let log = self.log().unwrap_or_default();
+            let lines: Vec<_> = log.lines().collect();
+            let tail = lines.get(lines.len().saturating_sub(TAIL_LINES)..).unwrap_or_default();
+            eprintln!("the end of {}:\n{}\n", self.log.display(), tail.join("\n"));
+        }
+    }
+
+    /// Its exit status, if it has ended.
+    ///
+    /// # Errors
+    ///
+    /// The operating system does not tell.
+    pub fn ended(&mut self) -> Result<Option<ExitStatus>, HarnessError> {
+        self.child.try_wait().map_err(HarnessError::run(&self.name))
+    }
+
+    /// Asks the program to end, as a service manager does, and waits until it has.
+    ///
+    /// # Errors
+    ///
+    /// It still runs after `within`.
+    pub fn terminate(&mut self, within: Duration) -> Result<ExitStatus, HarnessError> {
+        if self.ended()?.is_none() {
+            let id = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
+            let id = id.ok_or_else(HarnessError::missing("process id", self.child.id()))?;
+            kill_process(id, Signal::TERM).map_err(|error| HarnessError::run(&self.name)(error.into()))?;
+        }
+        let what = format!("the end of {}", self.name);
+        let status = eventually(&what, within, || self.ended(), Option::is_some)?;
+        status.ok_or_else(HarnessError::missing("exit status", what))
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Both fail only when the program has already ended.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Runs a program to its end in a folder and returns its standard output.
+///
+/// # Errors
+///
+/// It cannot be started or fails; the error holds what it wrote.
+pub(crate) fn output(program: &str, arguments: &[&str], folder: &Path) -> Result<String, HarnessError> {
+    let ran = Command::new(program).args(arguments).current_dir(folder).output().map_err(HarnessError::run(program))?;
+    let stdout = String::from_utf8_lossy(&ran.stdout);
+    if !ran.status.success() {
+        let stderr = String::from_utf8_lossy(&ran.stderr);
+        let program = format!("{program} {}", arguments.join(" "));
+        return Err(HarnessError::Failed { program, output: format!("{stdout}{stderr}") });
+    }
+    Ok(stdout.into_owned())
+}
+
+/// An address of this machine on which nothing listens now.
+///
+/// # Errors
+///
+/// The machine has none left.
+pub(crate) fn free_address() -> Result<SocketAddr, HarnessError> {
+    let bound = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr());
+    bound.map_err(HarnessError::run("a server on 127.0.0.1"))
+}

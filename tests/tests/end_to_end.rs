@@ -1,0 +1,118 @@
+//! The daemon against real Flink clusters. What came of its decisions is read from Flink itself.
+//!
+//! `cargo test --test end_to_end -- --ignored` needs a JDK, pip and about ten minutes.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, while its cluster still stands")]
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use tidegate_tests::daemon::Daemon;
+use tidegate_tests::flink::{Cluster, Job, JobOptions, Scheduler, Shape, Version};
+use tidegate_tests::wait::{eventually, throughout};
+
+/// Two subtasks of `work` on each of two TaskManagers.
+const SHAPE: Shape = Shape { scheduler: Scheduler::Adaptive, task_managers: 2, slots: 2 };
+
+/// A subtask of `work` manages 500 records per second.
+const JOB: JobOptions = JobOptions { parallelism: 1, max_parallelism: 12, cost_us: 2000, rate: CALM };
+
+/// In records per second: less than half of what one subtask manages.
+const CALM: u32 = 150;
+
+/// In records per second: too much for one subtask, and for two more than the 70 % that the policy aims at.
+const BUSY: u32 = 800;
+
+/// Minutes shortened to seconds, for a job whose rescale takes one second.
+///
+/// Flink's rates and busy times are means over the last minute and wrong for the first one after a restart. So the
+/// capacity comes from counters (aggregator `AVG`), and is never taken from the rate seen while a source catches up.
+const OPTIONS: [(&str, &str); 8] = [
+    ("job.autoscaler.enabled", "true"),
+    ("job.autoscaler.stabilization.interval", "5s"),
+    ("job.autoscaler.metrics.window", "10s"),
+    ("job.autoscaler.metrics.busy-time.aggregator", "AVG"),
+    ("job.autoscaler.observed-true-processing-rate.lag-threshold", "1h"),
+    ("job.autoscaler.restart.time", "2s"),
+    ("job.autoscaler.catch-up.duration", "1min"),
+    ("job.autoscaler.scale-down.interval", "10s"),
+];
+
+#[test]
+#[ignore = "starts a real Flink cluster"]
+fn a_job_on_flink_1_20_follows_its_load() {
+    follows_its_load(Version::V1_20);
+}
+
+#[test]
+#[ignore = "starts a real Flink cluster"]
+fn a_job_on_flink_2_3_follows_its_load() {
+    follows_its_load(Version::V2_3);
+}
+
+fn follows_its_load(version: Version) {
+    let cluster = Cluster::start(version, SHAPE).unwrap();
+    let job = cluster.submit(&JOB).unwrap();
+    let daemon = Daemon::start(cluster.url(), &OPTIONS, cluster.folder()).unwrap();
+    let parallelism = || job.parallelism();
+
+    stays(&job, Duration::from_secs(25), 1);
+    assert_eq!(job.restores().unwrap(), 0, "a job that keeps up is left alone");
+
+    job.set_rate(BUSY).unwrap();
+    eventually("scale-up", Duration::from_secs(120), parallelism, |now| *now == with_work(3)).unwrap();
+    let one_second = f64::from(BUSY);
+    let pending = || job.pending_records();
+    eventually("catch-up", Duration::from_secs(90), pending, |pending| *pending < one_second).unwrap();
+    let restores = job.restores().unwrap();
+    stays(&job, Duration::from_secs(25), 3);
+    assert_eq!(job.restores().unwrap(), restores, "a job that has enough is left alone");
+
+    job.set_rate(CALM).unwrap();
+    eventually("scale-down", Duration::from_secs(150), parallelism, |now| *now == with_work(1)).unwrap();
+    eventually("all tasks running", Duration::from_secs(20), || job.all_tasks_run(), |run| *run).unwrap();
+
+    assert!(counted(&daemon, "passes", &["stage=\"executed\""]) >= 50.0);
+    assert!(counted(&daemon, "decisions", &["verdict=\"hold\""]) >= 50.0);
+    assert!(counted(&daemon, "decisions", &["verdict=\"scale\""]) >= 2.0, "at least once up and once down");
+    assert!(counted(&daemon, "rescales", &["outcome=\"requested\""]) >= 2.0);
+    assert_eq!(counted(&daemon, "rescales", &["outcome=\"failed\""]), 0.0);
+    assert!(counted(&daemon, "plugin_calls", &["result=\"ok\""]) >= 100.0);
+    assert_eq!(counted(&daemon, "plugin_calls", &["result=\"failed\""]), 0.0);
+    assert_eq!(daemon.stop().unwrap().code(), Some(0), "how the daemon ended");
+    assert!(job.all_tasks_run().unwrap(), "the job goes on without the daemon");
+}
+
+#[test]
+#[ignore = "starts a real Flink cluster"]
+fn a_job_that_cannot_be_rescaled_is_told_what_it_needs() {
+    let cluster = Cluster::start(Version::V1_20, Shape { scheduler: Scheduler::Default, ..SHAPE }).unwrap();
+    let job = cluster.submit(&JobOptions { rate: BUSY, ..JOB }).unwrap();
+    let daemon = Daemon::start(cluster.url(), &OPTIONS, cluster.folder()).unwrap();
+
+    let advice = "jobmanager.scheduler: adaptive";
+    eventually("advice", Duration::from_secs(60), || daemon.log(), |log| log.contains(advice)).unwrap();
+
+    let before = counted(&daemon, "passes", &[]);
+    let passes = || daemon.metric("tidegate_passes_total", &[]);
+    eventually("more passes", Duration::from_secs(10), passes, |passes| *passes >= before + 3.0).unwrap();
+    assert!(counted(&daemon, "rescales", &["outcome=\"impossible\""]) >= 1.0);
+    assert_eq!(job.parallelism().unwrap(), with_work(1));
+    assert_eq!(job.restores().unwrap(), 0);
+    assert!(job.all_tasks_run().unwrap());
+    assert_eq!(daemon.stop().unwrap().code(), Some(0), "how the daemon ended");
+}
+
+fn counted(daemon: &Daemon, counter: &str, labels: &[&str]) -> f64 {
+    daemon.metric(&format!("tidegate_{counter}_total"), labels).unwrap()
+}
+
+/// Asserts that `work` runs with a parallelism, and the vertices that cost next to nothing with 1, for a while.
+fn stays(job: &Job, duration: Duration, work: u32) {
+    let seen = throughout(duration, || job.parallelism()).unwrap();
+    assert!(seen.iter().all(|seen| *seen == with_work(work)), "expected {work} throughout: {seen:?}");
+}
+
+fn with_work(parallelism: u32) -> BTreeMap<String, u32> {
+    [("Source: log", 1), ("work", parallelism), ("out: Writer", 1)].map(|(name, p)| (name.to_owned(), p)).into()
+}
