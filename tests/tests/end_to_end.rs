@@ -11,17 +11,17 @@ use tidegate_tests::daemon::Daemon;
 use tidegate_tests::flink::{Cluster, Job, JobOptions, Scheduler, Shape, Version};
 use tidegate_tests::wait::{eventually, throughout};
 
-/// Two subtasks of `work` on each of two TaskManagers.
-const SHAPE: Shape = Shape { scheduler: Scheduler::Adaptive, task_managers: 2, slots: 2 };
+/// More slots than the job ever needs, so that it gets what is decided.
+const SHAPE: Shape = Shape { scheduler: Scheduler::Adaptive, task_managers: 2, slots: 3 };
 
 /// A subtask of `work` manages 500 records per second.
 const JOB: JobOptions = JobOptions { parallelism: 1, max_parallelism: 12, cost_us: 2000, rate: CALM };
 
-/// In records per second: less than half of what one subtask manages.
+/// In records per second: a third of what one subtask manages.
 const CALM: u32 = 150;
 
-/// In records per second: too much for one subtask, and for two more than the 70 % that the policy aims at.
-const BUSY: u32 = 800;
+/// In records per second: more than two subtasks manage.
+const BUSY: u32 = 1100;
 
 /// Minutes shortened to seconds, for a job whose rescale takes one second.
 ///
@@ -56,20 +56,25 @@ fn follows_its_load(version: Version) {
     let daemon = Daemon::start(cluster.url(), &OPTIONS, cluster.folder()).unwrap();
     let parallelism = || job.parallelism();
 
-    stays(&job, Duration::from_secs(25), 1);
+    let calm = with_work(1);
+    stays(&job, &calm);
     assert_eq!(job.restores().unwrap(), 0, "a job that keeps up is left alone");
 
+    // The first decision after the step sees little of it, so how the job gets there, and whether it then has a
+    // subtask to spare, depends on the moment. Both are right for this load.
     job.set_rate(BUSY).unwrap();
-    eventually("scale-up", Duration::from_secs(120), parallelism, |now| *now == with_work(3)).unwrap();
+    let busy = [with_work(3), with_work(4)];
+    eventually("scale-up", Duration::from_secs(120), parallelism, |now| busy.contains(now)).unwrap();
     let one_second = f64::from(BUSY);
     let pending = || job.pending_records();
     eventually("catch-up", Duration::from_secs(90), pending, |pending| *pending < one_second).unwrap();
-    let restores = job.restores().unwrap();
-    stays(&job, Duration::from_secs(25), 3);
+    let (enough, restores) = (job.parallelism().unwrap(), job.restores().unwrap());
+    assert!(busy.contains(&enough), "{enough:?}");
+    stays(&job, &enough);
     assert_eq!(job.restores().unwrap(), restores, "a job that has enough is left alone");
 
     job.set_rate(CALM).unwrap();
-    eventually("scale-down", Duration::from_secs(150), parallelism, |now| *now == with_work(1)).unwrap();
+    eventually("scale-down", Duration::from_secs(150), parallelism, |now| *now == calm).unwrap();
     eventually("all tasks running", Duration::from_secs(20), || job.all_tasks_run(), |run| *run).unwrap();
 
     assert!(counted(&daemon, "passes", &["stage=\"executed\""]) >= 50.0);
@@ -107,12 +112,13 @@ fn counted(daemon: &Daemon, counter: &str, labels: &[&str]) -> f64 {
     daemon.metric(&format!("tidegate_{counter}_total"), labels).unwrap()
 }
 
-/// Asserts that `work` runs with a parallelism, and the vertices that cost next to nothing with 1, for a while.
-fn stays(job: &Job, duration: Duration, work: u32) {
-    let seen = throughout(duration, || job.parallelism()).unwrap();
-    assert!(seen.iter().all(|seen| *seen == with_work(work)), "expected {work} throughout: {seen:?}");
+/// Asserts that the job keeps its parallelism for as long as it takes to decide otherwise.
+fn stays(job: &Job, expected: &BTreeMap<String, u32>) {
+    let seen = throughout(Duration::from_secs(25), || job.parallelism()).unwrap();
+    assert!(seen.iter().all(|seen| seen == expected), "expected {expected:?} throughout: {seen:?}");
 }
 
+/// The job with a parallelism of `work`, and 1 for the vertices that cost next to nothing.
 fn with_work(parallelism: u32) -> BTreeMap<String, u32> {
     [("Source: log", 1), ("work", parallelism), ("out: Writer", 1)].map(|(name, p)| (name.to_owned(), p)).into()
 }

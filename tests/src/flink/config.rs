@@ -104,7 +104,7 @@ jobmanager.adaptive-scheduler.submission.resource-stabilization-timeout: 1s
     }
 }
 
-/// The text of `log4j.properties`: everything goes to standard output.
+/// The text of `log4j.properties`: everything goes to standard output, but for the hum of checkpoints.
 pub(super) const LOG4J_PROPERTIES: &str = "\
 rootLogger.level = INFO
 rootLogger.appenderRef.console.ref = Console
@@ -112,4 +112,8 @@ appender.console.name = Console
 appender.console.type = Console
 appender.console.layout.type = PatternLayout
 appender.console.layout.pattern = %d{HH:mm:ss,SSS} %-5p %c{1} %x - %m%n
+logger.checkpoints.name = org.apache.flink.runtime.checkpoint.CheckpointCoordinator
+logger.checkpoints.level = WARN
+logger.sources.name = org.apache.flink.runtime.source.coordinator.SourceCoordinator
+logger.sources.level = WARN
 ";
