@@ -212,6 +212,9 @@ impl Plugins {
     }
 }
 
+/// Compiles a plugin of one kind.
+type Load<T> = fn(&str, &Source, Limits, &Runtime, Arc<Metrics>) -> Result<T, LoadError>;
+
 struct Loader<'a> {
     runtime: Runtime,
     metrics: &'a Arc<Metrics>,
@@ -241,7 +244,7 @@ impl Loader<'_> {
         name: &str,
         source: &Source,
         limits: Limits,
-        load: fn(&str, &Source, Limits, &Runtime, Arc<Metrics>) -> Result<T, LoadError>,
+        load: Load<T>,
     ) -> Result<T, StartError> {
         let source = source.relative_to(&self.config.folder);
         let (runtime, metrics, plugin) = (self.runtime.clone(), Arc::clone(self.metrics), name.to_owned());

@@ -1,5 +1,7 @@
 //! The binary as its users meet it: what it says when something is wrong, and with which exit code it ends.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fail loudly")]
+
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -102,7 +104,8 @@ fn an_address_that_is_not_flinks_ends_the_start() {
             let _ = stream.read(&mut [0; 4096]);
             let page = "<html>It works!</html>";
             let length = page.len();
-            let _ = write!(stream, "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {length}\r\n\r\n{page}");
+            let _ =
+                write!(stream, "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {length}\r\n\r\n{page}");
         }
     });
     let said = failure(&["run", "--cluster", &url, "--listen", "127.0.0.1:0"], 1);

@@ -47,8 +47,10 @@ fn build() -> Result<(), String> {
     }
     let built = cargo.output().map_err(|error| format!("failed to run cargo for the guests: {error}"))?;
     if !built.status.success() {
-        eprintln!("{}", String::from_utf8_lossy(&built.stderr));
-        return Err("failed to build the bundled plugins for wasm32-wasip2; cargo's own words are above".to_owned());
+        for line in String::from_utf8_lossy(&built.stderr).lines() {
+            println!("cargo::error={line}");
+        }
+        return Err(format!("failed to build the bundled plugins for {TARGET}"));
     }
     for (package, name) in GUESTS {
         let file = target_dir.join(TARGET).join("release").join(format!("{}.wasm", package.replace('-', "_")));

@@ -1,5 +1,7 @@
 //! The architecture's invariants, as absences: what may not be named where.
 
+#![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

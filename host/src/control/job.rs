@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tidegate_common::configuration::Configuration;
+use tidegate_common::time::Timestamp;
 use tracing::{info, warn};
 
 use super::{DecisionRecord, Realization};
@@ -29,11 +31,16 @@ pub(super) struct JobMemory {
 }
 
 /// What the log last said, so that it says only what has changed.
-#[derive(Default, PartialEq, Eq)]
+#[derive(Default)]
 struct Said {
     error: Option<String>,
-    realization: Option<String>,
+    not_held: Option<String>,
+    /// Since when the job has not been running with the bounds that Flink has.
+    pending_since: Option<Timestamp>,
 }
+
+/// How long a rescale may take before the log says that it has not come.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 impl JobMemory {
     pub(super) fn new(key: JobKey, name: &str, state_key: StateKey) -> Self {
@@ -60,17 +67,23 @@ impl JobMemory {
             (Some(_), None) => info!(%job, name, policy, "passes succeed again"),
             _ => {}
         }
-        let realization = match &record.realization {
+        let pending = record.realization == Realization::Pending;
+        let pending_since = pending.then(|| self.said.pending_since.unwrap_or(record.at));
+        let not_held = match &record.realization {
             Realization::Impossible { reason } => Some(reason.clone()),
-            Realization::Pending => Some("Flink has the new bounds, but the job does not run with them yet".to_owned()),
-            _ => None,
+            Realization::Pending if pending_since.is_some_and(|since| since.plus(PATIENCE) <= record.at) => {
+                Some("Flink has the new bounds, but the job does not run with them: are there enough slots?".to_owned())
+            }
+            // Whatever was said holds until the job runs as it should.
+            Realization::Pending | Realization::Failed { .. } => self.said.not_held.clone(),
+            Realization::Nothing | Realization::InPlace | Realization::Requested => None,
         };
-        if realization != self.said.realization {
-            match &realization {
+        if not_held != self.said.not_held {
+            match &not_held {
                 Some(reason) => warn!(%job, name, policy, reason, "targets are not held"),
-                None => info!(%job, name, policy, "targets are held"),
+                None => info!(%job, name, policy, "targets are held again"),
             }
         }
-        self.said = Said { error: record.error.clone(), realization };
+        self.said = Said { error: record.error.clone(), not_held, pending_since };
     }
 }

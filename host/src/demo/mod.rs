@@ -10,12 +10,12 @@
 
 mod error;
 mod plain;
-mod run;
+mod show;
 mod table;
 mod tally;
 mod view;
 
 pub use error::DemoError;
-pub use run::{DemoOptions, run};
+pub use show::{DemoOptions, run};
 pub use tally::{JobTally, Tally};
 pub use view::{DemoDecision, DemoJob, DemoRow, DemoView};

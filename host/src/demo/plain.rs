@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::view::grouped;
 use super::{DemoJob, DemoView};
 
-/// The lines that tell what is different in `after`: one for each decision, each change of state, each rescale.
+/// The lines that tell what is different in `after`: one for each decision, each restart, each job that runs again.
 pub(super) fn changes(before: &DemoView, after: &DemoView, elapsed: Duration) -> Vec<String> {
     let mut lines = Vec::new();
     for job in &after.jobs {
@@ -18,12 +18,14 @@ pub(super) fn changes(before: &DemoView, after: &DemoView, elapsed: Duration) ->
             tell(format!("decided: {}{why}", decision.what));
         }
         let Some(old) = old else { continue };
-        if old.state != job.state {
-            tell(format!("{} -> {}", old.state, job.state));
+        match (old.is_running(), job.is_running()) {
+            (true, false) => tell("restarts".to_owned()),
+            (false, true) => tell("runs again".to_owned()),
+            (true, true) | (false, false) => {}
         }
         let rescaled = rescaled(old, job);
         if !rescaled.is_empty() {
-            tell(format!("runs with {rescaled}"));
+            tell(format!("rescaled {rescaled}"));
         }
     }
     lines
@@ -74,11 +76,16 @@ mod tests {
             DemoDecision { at: at(3), acted: true, what: "enrich 1 -> 4".to_owned(), why: "lag grows".to_owned() };
         after.jobs[0].decision = Some(decision);
         after.jobs[0].state = "RESTARTING".to_owned();
-        let told = ["[  14 s] orders: decided: enrich 1 -> 4 (lag grows)", "[  14 s] orders: RUNNING -> RESTARTING"];
+        let told = ["[  14 s] orders: decided: enrich 1 -> 4 (lag grows)", "[  14 s] orders: restarts"];
         assert_eq!(changes(&before, &after, ELAPSED), told);
-        let mut later = after.clone();
+        let mut waiting = after.clone();
+        waiting.jobs[0].state = "CREATED".to_owned();
+        assert_eq!(changes(&after, &waiting, ELAPSED), Vec::<String>::new());
+        let mut later = waiting.clone();
+        later.jobs[0].state = "RUNNING".to_owned();
         later.jobs[0].rows[1].parallelism = 4;
-        assert_eq!(changes(&after, &later, ELAPSED), ["[  14 s] orders: runs with enrich 1 -> 4"]);
+        let told = ["[  14 s] orders: runs again", "[  14 s] orders: rescaled enrich 1 -> 4"];
+        assert_eq!(changes(&waiting, &later, ELAPSED), told);
     }
 
     #[test]

@@ -379,8 +379,7 @@ fn snapshot(entry: &Entry, state: &JobState) -> JobSnapshot {
             parallelism: vertex.subtasks.parallelism(),
             busy: fullest * rates.busy_ms / 1000.0,
             processed: rates.records_in,
-            source: source
-                .map(|source| SourceSnapshot { offered: source.offered_rate(state.now()), lag: source.lag() }),
+            source: source.map(|source| SourceSnapshot { offered: source.offered_rate(state.now()), lag: source.lag }),
         }
     });
     JobSnapshot {

@@ -15,7 +15,8 @@ pub fn demo_jobs() -> Vec<JobShape> {
 pub fn demo_options() -> [(&'static str, &'static str); 6] {
     [
         ("job.autoscaler.enabled", "true"),
-        ("job.autoscaler.metrics.window", "10s"),
+        // Half a second off the multiples of the interval, so that no pass finds the window a hair too short.
+        ("job.autoscaler.metrics.window", "9500ms"),
         ("job.autoscaler.stabilization.interval", "3s"),
         ("job.autoscaler.restart.time", "3s"),
         ("job.autoscaler.catch-up.duration", "20s"),
@@ -32,7 +33,7 @@ fn growing() -> JobShape {
 }
 
 fn spiking() -> JobShape {
-    let load = Load::Spikes { base: 600.0, peak: 3200.0, every: s(70), width: s(30) };
+    let load = Load::Spikes { base: 600.0, peak: 2400.0, every: s(60), width: s(25) };
     JobShape::new("payments-spiking")
         .with(VertexShape::source("payments", 8000.0, 8, load))
         .with(VertexShape::operator("score", 450.0).input(0, Hash, 1.0).parallelism(2))
@@ -51,7 +52,7 @@ fn joining() -> JobShape {
     JobShape::new("orders-join-shipments")
         .with(VertexShape::source("orders", 4000.0, 6, Load::Constant(1400.0)))
         .with(VertexShape::source("shipments", 4000.0, 4, Load::Constant(900.0)))
-        .with(VertexShape::operator("join", 700.0).input(0, Hash, 1.0).input(1, Hash, 1.0).parallelism(2))
+        .with(VertexShape::operator("join", 700.0).input(0, Hash, 1.0).input(1, Hash, 1.0).parallelism(3))
         .with(VertexShape::operator("out: Writer", 1000.0).input(2, Rebalance, 0.4).parallelism(8))
 }
 
@@ -64,4 +65,53 @@ fn right() -> JobShape {
 
 const fn s(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
+}
+
+#[cfg(test)]
+mod tests {
+    use tidegate_common::time::Timestamp;
+
+    use super::*;
+    use crate::simulate::{Cluster, JobSnapshot, ManualClock};
+
+    /// The demo's jobs as they are after each of these seconds, if nobody scales them.
+    fn left_alone(seconds: &[u64]) -> Vec<Vec<JobSnapshot>> {
+        let clock = ManualClock::starting_at(Timestamp::from_millis(0));
+        let cluster = Cluster::new(demo_jobs(), clock.clock()).unwrap();
+        let mut passed = 0;
+        let at = |second: &u64| {
+            clock.advance(s(second - passed));
+            passed = *second;
+            cluster.snapshot()
+        };
+        seconds.iter().map(at).collect()
+    }
+
+    fn lag(job: &JobSnapshot) -> f64 {
+        job.vertices.iter().filter_map(|vertex| vertex.source).map(|source| source.lag).sum()
+    }
+
+    #[test]
+    fn each_job_shows_its_point() {
+        let moments = left_alone(&[2, 15, 30, 34, 60]);
+        let lags = |job: usize| moments.iter().map(|jobs| lag(&jobs[job])).collect::<Vec<_>>();
+        let (growing, spiking, daily, joining, right) = (lags(0), lags(1), lags(2), lags(3), lags(4));
+        let slope = |from: usize, seconds: f64| (growing[from + 1] - growing[from]) / seconds;
+        assert!(
+            0.0 < slope(0, 13.0) && slope(0, 13.0) < slope(1, 15.0) && slope(1, 15.0) < slope(3, 26.0),
+            "{growing:?}"
+        );
+        assert!(spiking[..4].iter().all(|lag| *lag < 1.0) && spiking[4] > 10_000.0, "{spiking:?}");
+        assert!(daily[0] < 1.0 && daily[1] > 1000.0, "{daily:?}");
+        assert!(joining[0] > 100.0 && joining[4] > joining[1], "{joining:?}");
+        assert!(right.iter().all(|lag| *lag < 1.0), "{right:?}");
+    }
+
+    #[test]
+    fn the_job_that_is_right_stays_within_the_default_bounds() {
+        for jobs in left_alone(&[5, 60]) {
+            let right = jobs.last().unwrap();
+            assert!(right.vertices.iter().all(|vertex| (0.45..0.95).contains(&vertex.busy)), "{right:?}");
+        }
+    }
 }

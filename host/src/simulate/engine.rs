@@ -74,6 +74,8 @@ pub(super) struct SourceState {
     pub(super) offered: f64,
     /// Records that have ever been read.
     pub(super) read: f64,
+    /// Records that wait to be read. Kept, not computed: the difference of two large numbers would be noise.
+    pub(super) lag: f64,
 }
 
 impl JobState {
@@ -86,6 +88,7 @@ impl JobState {
             load_since: now,
             offered: log.backlog,
             read: 0.0,
+            lag: log.backlog,
         });
         let mut job = Self {
             sources: sources.collect(),
@@ -109,10 +112,9 @@ impl JobState {
 
     /// Moves the job on to `to`. It may take up to `free` slots more than it has.
     pub(super) fn advance(&mut self, to: Timestamp, free: u32) {
+        let most = if self.wants_slots() { self.slots().saturating_add(free) } else { 0 };
         while self.now < to {
-            if self.phase == Phase::Running && self.running_since.plus(self.cooldown) <= self.now {
-                self.rescale_if_possible(free);
-            }
+            self.rescale_if_possible(most);
             let tick = TICK.as_millis() as i64;
             let end_of_tick = Timestamp::from_millis((self.now.as_millis().div_euclid(tick) + 1) * tick);
             let end = match &self.phase {
@@ -122,9 +124,7 @@ impl JobState {
             self.step(end);
             self.leave_phase();
         }
-        if self.phase == Phase::Running && self.running_since.plus(self.cooldown) <= self.now {
-            self.rescale_if_possible(free);
-        }
+        self.rescale_if_possible(most);
     }
 
     /// Asks for other bounds, one per vertex.
@@ -134,8 +134,7 @@ impl JobState {
 
     /// Lets the job fail and start again as it is.
     pub(super) fn restart(&mut self) {
-        let parallelism = self.vertices.iter().map(|vertex| vertex.subtasks.parallelism()).collect();
-        self.stop(parallelism, Duration::ZERO);
+        self.stop(self.next_parallelism(), Duration::ZERO);
     }
 
     /// Offers `load` to every source from now on.
@@ -148,15 +147,15 @@ impl JobState {
 
     /// Whether [`Self::advance`] may want slots that the job does not have.
     pub(super) fn wants_slots(&self) -> bool {
-        self.phase == Phase::Running && self.wanted() != self.parallelism()
+        match &self.phase {
+            Phase::Running => !self.runs_as_wanted(),
+            Phase::Restarting { next, .. } | Phase::Created { next, .. } => next.parallelism != self.wanted(),
+        }
     }
 
     /// The slots that it has, those of the restart under way included.
     pub(super) fn slots(&self) -> u32 {
-        match &self.phase {
-            Phase::Running => self.slots_for(&self.parallelism()),
-            Phase::Restarting { next, .. } | Phase::Created { next, .. } => self.slots_for(&next.parallelism),
-        }
+        self.slots_for(&self.next_parallelism())
     }
 
     pub(super) fn shape(&self) -> &JobShape {
@@ -211,6 +210,19 @@ impl JobState {
         self.vertices.iter().map(|vertex| vertex.subtasks.parallelism()).collect()
     }
 
+    /// The parallelism of each vertex now, or after the restart under way.
+    fn next_parallelism(&self) -> Vec<u32> {
+        match &self.phase {
+            Phase::Running => self.parallelism(),
+            Phase::Restarting { next, .. } | Phase::Created { next, .. } => next.parallelism.clone(),
+        }
+    }
+
+    fn runs_as_wanted(&self) -> bool {
+        let now = self.vertices.iter().map(|vertex| vertex.subtasks.parallelism());
+        self.bounds.iter().map(|bounds| bounds.upper()).eq(now)
+    }
+
     fn wanted(&self) -> Vec<u32> {
         self.bounds.iter().map(|bounds| bounds.upper()).collect()
     }
@@ -223,7 +235,9 @@ impl JobState {
         let middle = Duration::from_millis(((end.as_millis() - self.now.as_millis()) / 2) as u64);
         for source in &mut self.sources {
             let since = seconds_between(source.load_since, self.now).max(0.0);
-            source.offered += source.load.rate(Duration::from_secs_f64(since) + middle) * seconds;
+            let arrived = source.load.rate(Duration::from_secs_f64(since) + middle) * seconds;
+            source.offered += arrived;
+            source.lag += arrived;
         }
         if self.phase == Phase::Running {
             self.flow(seconds, end);
@@ -233,11 +247,16 @@ impl JobState {
 
     fn flow(&mut self, seconds: f64, end: Timestamp) {
         let capacities: Vec<f64> = self.vertices.iter().map(|vertex| vertex.subtasks.capacity()).collect();
-        let demands: Vec<f64> = self.sources.iter().map(|source| source.lag() / seconds).collect();
-        debug_assert_eq!(demands.len(), self.graph.sources());
+        let readers = self.vertices.iter().filter(|vertex| vertex.source.is_some());
+        // A backlog must not count as more than its reader can read, or it would crowd out the other sources of a join.
+        let demand =
+            |(source, reader): (&SourceState, &VertexState)| (source.lag / seconds).min(reader.subtasks.capacity());
+        let demands: Vec<f64> = self.sources.iter().zip(readers).map(demand).collect();
         let flow = self.graph.flow(&demands, &capacities);
         for (source, rate) in self.sources.iter_mut().zip(&flow.read) {
-            source.read = (source.read + rate * seconds).min(source.offered);
+            let read = (rate * seconds).min(source.lag);
+            source.read += read;
+            source.lag -= read;
         }
         for (vertex, (rate, blocked)) in self.vertices.iter_mut().zip(flow.processed.iter().zip(&flow.blocked)) {
             let busy_ms = 1000.0 * rate / vertex.subtasks.subtask_capacity();
@@ -268,16 +287,16 @@ impl JobState {
         }
     }
 
-    /// Begins a rescale if the bounds ask for one and there are slots for it.
+    /// Begins a rescale if the bounds ask for one and it needs at most `most` slots.
     ///
     /// As Flink 1.20's adaptive scheduler does it: all wished-for slots are there: at once; only enough for the lower
     /// bounds: after a wait for more; else nothing happens until there are.
-    fn rescale_if_possible(&mut self, free: u32) {
-        let (now, wanted) = (self.parallelism(), self.wanted());
-        if now == wanted {
+    fn rescale_if_possible(&mut self, most: u32) {
+        let resting = self.phase != Phase::Running || self.now < self.running_since.plus(self.cooldown);
+        if resting || self.runs_as_wanted() {
             return;
         }
-        let most = self.slots().saturating_add(free);
+        let (now, wanted) = (self.parallelism(), self.wanted());
         if self.slots_for(&wanted) <= most {
             self.stop(wanted, Duration::ZERO);
             return;
@@ -333,11 +352,6 @@ impl JobState {
 }
 
 impl SourceState {
-    /// Records that wait to be read.
-    pub(super) fn lag(&self) -> f64 {
-        self.offered - self.read
-    }
-
     /// Records per second that arrive at `now`.
     pub(super) fn offered_rate(&self, now: Timestamp) -> f64 {
         self.load.rate(Duration::from_secs_f64(seconds_between(self.load_since, now).max(0.0)))
@@ -350,7 +364,7 @@ mod tests {
 
     use super::*;
     use crate::model::ShipStrategy::{Hash, Rebalance};
-    use crate::simulate::VertexShape;
+    use crate::simulate::{Feed, Log, VertexShape};
 
     fn at(millis: i64) -> Timestamp {
         Timestamp::from_millis(millis)
@@ -373,7 +387,7 @@ mod tests {
     }
 
     fn lag(job: &JobState) -> f64 {
-        job.source(0).unwrap().lag()
+        job.source(0).unwrap().lag
     }
 
     #[test]
@@ -398,6 +412,20 @@ mod tests {
     }
 
     #[test]
+    fn a_backlog_does_not_crowd_out_the_other_source_of_a_join() {
+        let mut late = VertexShape::source("late", 500.0, 4, Load::Constant(0.0));
+        late.feed = Feed::Log(Log { backlog: 1e6, ..late.log().unwrap().clone() });
+        let shape = JobShape::new("x")
+            .with(late)
+            .with(VertexShape::source("live", 500.0, 4, Load::Constant(500.0)))
+            .with(VertexShape::operator("join", 100.0).input(0, Hash, 1.0).input(1, Hash, 1.0));
+        let mut job = JobState::new(Arc::new(shape), &ClusterOptions::default(), at(0));
+        job.advance(at(10_000), 0);
+        let read = [0, 1].map(|source| job.source(source).unwrap().read);
+        assert!(read.iter().all(|read| (read - 500.0).abs() < 1.0), "{read:?}");
+    }
+
+    #[test]
     fn bounds_that_change_nothing_restart_nothing() {
         let mut job = job(50.0);
         job.advance(at(1000), 64);
@@ -415,10 +443,27 @@ mod tests {
         assert!(matches!(job.phase(), Phase::Created { .. }));
         job.advance(at(11_600), 0);
         assert_eq!((job.phase(), job.parallelism(), job.slots()), (&Phase::Running, vec![2, 8, 1], 8));
+        let mut at_once = self::job(50.0);
+        at_once.require(bounds(&[2, 12, 1]));
+        at_once.advance(at(60_000), 7);
+        assert_eq!(at_once.parallelism(), [2, 8, 1]);
         assert!(job.wants_slots());
         job.advance(at(20_000), 4);
         job.advance(at(22_000), 0);
         assert_eq!(job.parallelism(), [2, 12, 1]);
+    }
+
+    #[test]
+    fn bounds_that_change_during_a_restart_take_effect_after_it() {
+        let mut job = job(50.0);
+        job.require(bounds(&[1, 4, 1]));
+        job.advance(at(100), 64);
+        job.require(bounds(&[1, 6, 1]));
+        assert!(job.wants_slots() && job.phase() != &Phase::Running);
+        job.advance(at(1600), 64);
+        assert_eq!((job.running_since(), job.slots()), (at(1500), 6));
+        job.advance(at(3000), 0);
+        assert_eq!((job.phase(), job.parallelism(), job.wants_slots()), (&Phase::Running, vec![1, 6, 1], false));
     }
 
     #[test]
@@ -477,7 +522,8 @@ mod tests {
                 let (was, is) = (before.source(0).unwrap(), job.source(0).unwrap());
                 let arrived = arrived(from, to, now as f64 / 1000.0);
                 prop_assert!((is.offered - arrived).abs() <= 1.0 + arrived * 1e-3, "{} of {}", is.offered, arrived);
-                prop_assert!(is.read >= was.read && is.lag() >= 0.0);
+                prop_assert!((is.offered - is.read - is.lag).abs() <= 1e-6 * (1.0 + is.offered));
+                prop_assert!(is.read >= was.read && is.lag >= 0.0);
                 if job.running_since() == before.running_since() && *before.phase() == Phase::Running {
                     let read = is.read - was.read;
                     let counted = job.vertices()[0].totals.records_in - before.vertices()[0].totals.records_in;

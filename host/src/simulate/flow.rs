@@ -6,7 +6,6 @@ use super::JobShape;
 #[derive(Clone, Debug)]
 pub(super) struct Graph {
     nodes: Vec<Node>,
-    sources: usize,
 }
 
 #[derive(Clone, Debug)]
@@ -52,12 +51,7 @@ impl Graph {
             }
             nodes.push(node);
         }
-        Self { nodes, sources }
-    }
-
-    /// How many sources there are.
-    pub(super) fn sources(&self) -> usize {
-        self.sources
+        Self { nodes }
     }
 
     /// The flow when each source could read `demands` and each vertex processes at most `capacities`.

@@ -69,7 +69,7 @@ pub(super) fn value(job: &JobState, index: usize, name: &str) -> Option<Option<A
         Metric::OperatorOutPerSecond if is_sink => rate(&|rates, share| share * rates.records_in),
         Metric::TaskOut | Metric::OperatorOut => each(&|share| (share * totals.records_out).floor()),
         Metric::TaskOutPerSecond | Metric::OperatorOutPerSecond => rate(&|rates, share| share * rates.records_out),
-        Metric::Pending => each(&|share| source.map_or(0.0, |source| (share * source.lag()).floor())),
+        Metric::Pending => each(&|share| source.map_or(0.0, |source| (share * source.lag).floor())),
         Metric::Offset { partitions } => {
             let offset = source.map_or(0.0, |source| (source.read / f64::from(partitions)).floor());
             aggregate(std::iter::once(offset))

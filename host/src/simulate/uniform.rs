@@ -46,3 +46,25 @@ pub fn uniform_jobs(jobs: usize, vertices: usize) -> Vec<JobShape> {
     };
     (1..=jobs).map(job).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tidegate_common::time::Timestamp;
+
+    use super::*;
+    use crate::simulate::ManualClock;
+
+    #[test]
+    fn uniform_jobs_stay_as_they_are() {
+        let clock = ManualClock::starting_at(Timestamp::from_millis(0));
+        let cluster = Cluster::new(uniform_jobs(3, 10), clock.clock()).unwrap();
+        clock.advance(Duration::from_secs(600));
+        let jobs = cluster.snapshot();
+        assert_eq!((jobs.len(), jobs[2].vertices.len()), (3, 10));
+        for vertex in jobs.iter().flat_map(|job| &job.vertices) {
+            assert!((vertex.busy - 0.6).abs() < 1e-6 && vertex.source.is_none_or(|source| source.lag < 1e-6));
+        }
+    }
+}

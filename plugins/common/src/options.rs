@@ -228,6 +228,33 @@ flink_options! {
     NUM_TASK_SLOTS: i32 = "taskmanager.numberOfTaskSlots", 1;
     /// All memory of a TaskManager's process.
     TASK_MANAGER_PROCESS_MEMORY: Option<MemorySize> = "taskmanager.memory.process.size", None;
+    /// All of Flink's memory in a TaskManager's process.
+    TASK_MANAGER_FLINK_MEMORY: Option<MemorySize> = "taskmanager.memory.flink.size", None;
+    /// Heap for Flink itself.
+    FRAMEWORK_HEAP_MEMORY: MemorySize = "taskmanager.memory.framework.heap.size", MemorySize::from_bytes(128 << 20);
+    /// Memory outside of the heap for Flink itself.
+    FRAMEWORK_OFF_HEAP_MEMORY: MemorySize =
+        "taskmanager.memory.framework.off-heap.size", MemorySize::from_bytes(128 << 20);
+    /// Heap for tasks.
+    TASK_HEAP_MEMORY: Option<MemorySize> = "taskmanager.memory.task.heap.size", None;
+    /// Memory outside of the heap for tasks.
+    TASK_OFF_HEAP_MEMORY: MemorySize = "taskmanager.memory.task.off-heap.size", MemorySize::from_bytes(0);
+    /// Managed memory as a share of Flink's.
+    MANAGED_MEMORY_FRACTION: f64 = "taskmanager.memory.managed.fraction", 0.4;
+    /// Network memory as a share of Flink's.
+    NETWORK_MEMORY_FRACTION: f64 = "taskmanager.memory.network.fraction", 0.1;
+    /// The least network memory.
+    NETWORK_MEMORY_MIN: MemorySize = "taskmanager.memory.network.min", MemorySize::from_bytes(64 << 20);
+    /// The most network memory.
+    NETWORK_MEMORY_MAX: MemorySize = "taskmanager.memory.network.max", MemorySize::from_bytes(i64::MAX as u64);
+    /// Metaspace of the JVM.
+    JVM_METASPACE: MemorySize = "taskmanager.memory.jvm-metaspace.size", MemorySize::from_bytes(256 << 20);
+    /// What else the JVM needs, as a share of all memory.
+    JVM_OVERHEAD_FRACTION: f64 = "taskmanager.memory.jvm-overhead.fraction", 0.1;
+    /// The least overhead of the JVM.
+    JVM_OVERHEAD_MIN: MemorySize = "taskmanager.memory.jvm-overhead.min", MemorySize::from_bytes(192 << 20);
+    /// The most overhead of the JVM.
+    JVM_OVERHEAD_MAX: MemorySize = "taskmanager.memory.jvm-overhead.max", MemorySize::from_bytes(1 << 30);
     /// Network buffers of each channel.
     NETWORK_BUFFERS_PER_CHANNEL: i32 = "taskmanager.network.memory.buffers-per-channel", 2;
     /// Network buffers that the channels of a gate share.
@@ -237,6 +264,10 @@ flink_options! {
     /// The scheduler, such as `Adaptive`.
     SCHEDULER: Option<String> = "jobmanager.scheduler", None;
 }
+
+/// Managed memory where it is not a share.
+pub const MANAGED_MEMORY_SIZE: ConfigOption<Option<MemorySize>> =
+    ConfigOption::new("taskmanager.memory.managed.size", &[], &["taskmanager.memory.size"], None);
 
 /// What the keys of options with parameters of their own start with.
 const OPEN: [&str; 3] =

@@ -1,7 +1,6 @@
 //! The bundled event handler: every event becomes a line of the host's log.
 
 mod bindings {
-    #![expect(missing_docs, clippy::allow_attributes, reason = "generated")]
     wit_bindgen::generate!({
         path: ["../../wit/types/v0.1", "../../wit/host/v0.1", "../../wit/event-handler/v0.1"],
         world: "tidegate:event-handler/event-handler",

@@ -6,7 +6,7 @@ use tidegate_common::validate::validate;
 
 use crate::decision::{Column, Decision, Event, Failure, Verdict};
 use crate::evaluate::{Evaluation, EvaluationOptions, Window, evaluate};
-use crate::execute::{Executor, Memory, TaskManager};
+use crate::execute::{Executor, Remembered, TaskManager};
 use crate::history::{History, Limits};
 use crate::metric::Metric;
 use crate::scale::DelayedScaleDown;
@@ -35,7 +35,7 @@ pub fn decide(view: &dyn View) -> Result<Decision, Failure> {
     if window.len() < 2 {
         return recall.hold("fewer than two samples have been collected");
     }
-    let restart = recall.memory.tracking.restart_time(&configuration).map_err(evaluating)?;
+    let restart = recall.remembered.tracking.restart_time(&configuration).map_err(evaluating)?;
     let options = EvaluationOptions::read(&configuration, restart).map_err(evaluating)?;
     let mut evaluation = evaluate(&topology, &window, &options)?;
     if view.now() < view.window_full_at() {
@@ -48,7 +48,7 @@ pub fn decide(view: &dyn View) -> Result<Decision, Failure> {
     let task_manager = TaskManager::read(&configuration).map_err(executing)?;
     let executor = Executor { view, topology: &topology, configuration: &configuration, task_manager, restart };
     let mut events = Vec::new();
-    let verdict = executor.execute(&mut evaluation, &mut recall.memory, &mut events)?;
+    let verdict = executor.execute(&mut evaluation, &mut recall.remembered, &mut events)?;
     Ok(with_evaluation(recall.decision(verdict, events)?, &evaluation))
 }
 
@@ -59,7 +59,7 @@ pub fn check_options(configuration: &Configuration) -> Vec<String> {
 
 /// The policy's memory, and which part of it changed.
 struct Recall<'t> {
-    memory: Memory<'t>,
+    remembered: Remembered<'t>,
     tracking_changed: bool,
     /// Texts that could not be read are forgotten.
     unreadable: Vec<Change>,
@@ -70,20 +70,20 @@ impl<'t> Recall<'t> {
         let limits = Limits::read(configuration).map_err(evaluating)?;
         let mut unreadable = Vec::new();
         let mut tracking: ScalingTracking = recall(view, SCALING_TRACKING, &mut unreadable);
-        tracking.trim(view.now(), limits);
+        let tracking_changed = tracking.trim(view.now(), limits);
         let delayed: DelayedScaleDown = recall(view, DELAYED_SCALE_DOWN, &mut unreadable);
         let history = History::new(history, view.now(), limits);
-        Ok(Self { memory: Memory { history, tracking, delayed }, tracking_changed: false, unreadable })
+        Ok(Self { remembered: Remembered { history, tracking, delayed }, tracking_changed, unreadable })
     }
 
     fn forget_missing_vertices(&mut self, topology: &Topology) {
-        self.memory.history.retain(|id| topology.vertices.iter().any(|vertex| vertex.id == id));
+        self.remembered.history.retain(|id| topology.vertices.iter().any(|vertex| vertex.id == id));
     }
 
     fn record_restart(&mut self, view: &dyn View, topology: &Topology) {
         let parallelism = |id: &str| topology.vertices.iter().find(|vertex| vertex.id == id).map(|v| v.parallelism);
-        let Memory { history, tracking, .. } = &mut self.memory;
-        self.tracking_changed = tracking.record_restart(view.running_since(), history, parallelism);
+        let Remembered { history, tracking, .. } = &mut self.remembered;
+        self.tracking_changed |= tracking.record_restart(view.running_since(), history, parallelism);
     }
 
     fn hold(self, reason: &str) -> Result<Decision, Failure> {
@@ -93,7 +93,7 @@ impl<'t> Recall<'t> {
     /// The decision, with the state that changed on the way to it.
     fn decision(self, verdict: Verdict, events: Vec<Event>) -> Result<Decision, Failure> {
         let unwritable = |error: serde_json::Error| Failure::Executing(format!("cannot keep state: {error}"));
-        let Memory { history, tracking, delayed } = self.memory;
+        let Remembered { history, tracking, delayed } = self.remembered;
         let mut state = self.unreadable;
         let mut keep = |change: Change| {
             state.retain(|(key, _)| *key != change.0);
@@ -159,4 +159,244 @@ fn evaluating(error: impl std::fmt::Display) -> Failure {
 
 fn executing(error: impl std::fmt::Display) -> Failure {
     Failure::Executing(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde_json::{Value, json};
+    use tidegate_common::number::round_metric;
+    use tidegate_common::options;
+
+    use super::*;
+    use crate::testing::{FakeView, cases, configuration, number};
+
+    const VERTICES: [&str; 3] = ["src", "map", "sink"];
+
+    /// A job, and the least of a host around it: it collects, keeps state and counts.
+    struct Loop {
+        view: FakeView,
+        samples: Vec<(i64, BTreeMap<&'static str, [f64; 3]>)>,
+        overrides: BTreeMap<String, String>,
+        scalings: u64,
+        balanced: u64,
+    }
+
+    impl Loop {
+        fn new(case: &Value) -> Self {
+            let mut view = FakeView::of_topology(&case["topology"]);
+            view.configuration = configuration(&case["config"]);
+            Self { view, samples: Vec::new(), overrides: BTreeMap::new(), scalings: 0, balanced: 0 }
+        }
+
+        fn millis(&self, option: &tidegate_common::configuration::ConfigOption<std::time::Duration>) -> i64 {
+            self.view.configuration.read(option).unwrap().as_millis() as i64
+        }
+
+        /// One pass; the reasons of its events.
+        fn pass(&mut self, step: &Value) -> Vec<&'static str> {
+            let now = step["now"].as_i64().unwrap() * 1000;
+            self.view.now = now;
+            self.view.running_since = step["jobRunningTs"].as_i64().unwrap() * 1000;
+            self.view.parallelism = VERTICES.map(|id| step["parallelism"][id].as_u64().unwrap() as u32).to_vec();
+            if self.samples.first().is_some_and(|(at, _)| self.view.running_since > *at) {
+                self.samples.clear();
+            }
+            let stable = self.view.running_since + self.millis(&options::STABILIZATION_INTERVAL);
+            let window = self.millis(&options::METRICS_WINDOW);
+            let oldest = self.samples.iter().map(|(at, _)| *at).find(|at| *at >= stable);
+            self.view.window_full_at = oldest.unwrap_or(now) + window;
+            self.samples.push((now, self.collect(step)));
+            if now >= self.view.window_full_at {
+                self.samples.retain(|(at, _)| *at >= now - window);
+            }
+            self.show_samples();
+
+            let decision = decide(&self.view).unwrap();
+            for (key, text) in decision.state {
+                match text {
+                    Some(text) => self.view.state.insert(key, text),
+                    None => self.view.state.remove(&key),
+                };
+            }
+            match decision.verdict {
+                Verdict::Scale(targets) => {
+                    self.scalings += 1;
+                    self.overrides =
+                        targets.into_iter().map(|target| (target.vertex, target.parallelism.to_string())).collect();
+                }
+                Verdict::Hold(_) if self.samples.len() >= 2 && now >= self.view.window_full_at => self.balanced += 1,
+                Verdict::Hold(_) => assert!(decision.events.is_empty()),
+            }
+            decision.events.iter().map(|event| event.reason).collect()
+        }
+
+        fn collect(&self, step: &Value) -> BTreeMap<&'static str, [f64; 3]> {
+            let nan = f64::NAN;
+            let [source_in, sink_in, lag] =
+                ["srcRecordsIn", "sinkRecordsIn", "srcPending"].map(|field| number(&step[field]));
+            let load = |index: usize| number(&step["busyMax"][index]) / 1000.0;
+            let observed = self.observed(lag, number(&step["srcRatePerSec"]), number(&step["srcBackpressureAvg"]));
+            let sample = BTreeMap::from([
+                ("LAG", [lag, nan, nan]),
+                ("LOAD", [load(0), load(1), load(2)]),
+                ("NUM_RECORDS_IN", [source_in, source_in, sink_in]),
+                ("NUM_RECORDS_OUT", [source_in, sink_in, 0.0]),
+                ("OBSERVED_TPR", [observed, nan, nan]),
+            ]);
+            sample.into_iter().map(|(metric, values)| (metric, values.map(round_metric))).collect()
+        }
+
+        fn observed(&self, lag: f64, rate: f64, backpressure: f64) -> f64 {
+            if rate == 0.0 {
+                return f64::INFINITY;
+            }
+            let threshold = self.millis(&options::OBSERVED_TRUE_PROCESSING_RATE_LAG_THRESHOLD) / 1000;
+            if lag >= threshold as f64 * rate && backpressure < 1000.0 {
+                return rate / (1.0 - backpressure / 1000.0);
+            }
+            let earlier = || self.samples.iter().map(|(_, sample)| sample["OBSERVED_TPR"][0]);
+            let finite: Vec<f64> = earlier().filter(|value| value.is_finite()).collect();
+            match finite.len() {
+                0 if earlier().any(f64::is_infinite) => f64::INFINITY,
+                0 | 1 => f64::NAN,
+                len => finite.iter().sum::<f64>() / len as f64,
+            }
+        }
+
+        fn show_samples(&mut self) {
+            self.view.times = self.samples.iter().map(|(at, _)| *at).collect();
+            for metric in ["LAG", "LOAD", "NUM_RECORDS_IN", "NUM_RECORDS_OUT", "OBSERVED_TPR"] {
+                let values = self.samples.iter().flat_map(|(_, sample)| sample[metric]).collect();
+                self.view.metrics.insert(metric.to_owned(), values);
+            }
+        }
+    }
+
+    #[test]
+    fn whole_runs_are_those_of_the_reference() {
+        for case in cases(include_str!("../tests/vectors/oracle_end_to_end.json")) {
+            let mut job = Loop::new(&case);
+            for step in case["steps"].as_array().unwrap() {
+                let running = step["jobStatus"] == "RUNNING";
+                let reasons = if running { job.pass(step) } else { Vec::new() };
+                let expected = &step["expected"];
+                assert_eq!(json!(reasons), expected["eventReasons"], "{step} of {}", case["config"]);
+                assert_eq!(json!(job.overrides), expected["overrides"], "{step} of {}", case["config"]);
+                assert_eq!(json!(job.scalings), expected["scalings"], "{step}");
+                assert_eq!(json!(job.balanced), expected["balanced"], "{step}");
+                if running {
+                    assert_eq!(json!(job.samples.len()), expected["collected"], "{step}");
+                }
+            }
+        }
+    }
+
+    /// A source that reads 1000 records a second and is `busy` ms of each.
+    fn source(busy: f64) -> FakeView {
+        let vertex =
+            json!([{"id": "v", "inputs": {}, "parallelism": 2, "maxParallelism": 128, "numSourcePartitions": 0}]);
+        let mut view = FakeView::of_topology(&vertex);
+        view.times = vec![0, 60_000];
+        view.now = 60_000;
+        view.metrics.insert("LAG".to_owned(), vec![0.0, 0.0]);
+        view.metrics.insert("LOAD".to_owned(), vec![busy / 1000.0; 2]);
+        view.metrics.insert("NUM_RECORDS_IN".to_owned(), vec![0.0, 60_000.0]);
+        view.configuration.set("job.autoscaler.catch-up.duration", "0s");
+        view.configuration.set("job.autoscaler.utilization.max", "0.9");
+        view
+    }
+
+    #[test]
+    fn a_busy_source_is_scaled_up_and_all_of_it_is_remembered() {
+        let decision = decide(&source(1000.0)).unwrap();
+        let Verdict::Scale(targets) = decision.verdict else {
+            panic!("{:?}", decision.verdict);
+        };
+        assert_eq!((targets.len(), targets[0].parallelism), (1, 3));
+        assert_eq!(decision.recommended, [3]);
+        let keys: Vec<&str> = decision.state.iter().map(|(key, _)| key.as_str()).collect();
+        assert_eq!(keys, [SCALING_HISTORY, SCALING_TRACKING]);
+    }
+
+    #[test]
+    fn a_job_within_its_bounds_is_left_alone_and_nothing_is_written() {
+        let decision = decide(&source(700.0)).unwrap();
+        assert_eq!(decision.verdict, Verdict::Hold("every vertex is within its utilisation bounds".to_owned()));
+        assert!(decision.state.is_empty() && decision.events.is_empty());
+        assert_eq!(decision.recommended, [2]);
+    }
+
+    #[test]
+    fn a_window_that_is_not_full_is_evaluated_but_held() {
+        let mut view = source(1000.0);
+        view.window_full_at = 60_001;
+        let decision = decide(&view).unwrap();
+        assert_eq!(decision.verdict, Verdict::Hold("the metric window is not full yet".to_owned()));
+        assert_eq!(decision.recommended, [0]);
+        assert!(decision.evaluated.iter().any(|column| column.metric == "TRUE_PROCESSING_RATE"));
+    }
+
+    #[test]
+    fn a_single_sample_is_not_evaluated() {
+        let mut view = source(1000.0);
+        view.times.pop();
+        let decision = decide(&view).unwrap();
+        assert!(matches!(decision.verdict, Verdict::Hold(_)) && decision.evaluated.is_empty());
+    }
+
+    #[test]
+    fn a_decision_is_the_same_every_time() {
+        let view = source(1000.0);
+        assert_eq!(format!("{:?}", decide(&view)), format!("{:?}", decide(&view)));
+    }
+
+    #[test]
+    fn state_that_cannot_be_read_is_forgotten() {
+        let mut view = source(700.0);
+        for key in [SCALING_HISTORY, SCALING_TRACKING, DELAYED_SCALE_DOWN] {
+            view.state.insert(key.to_owned(), "?".to_owned());
+        }
+        let mut state = decide(&view).unwrap().state;
+        state.sort();
+        let forgotten = [DELAYED_SCALE_DOWN, SCALING_HISTORY, SCALING_TRACKING].map(|key| (key.to_owned(), None));
+        assert_eq!(state, forgotten);
+    }
+
+    #[test]
+    fn scaling_that_is_disabled_is_reported_only() {
+        let mut view = source(1000.0);
+        view.configuration.set("job.autoscaler.scaling.enabled", "false");
+        let decision = decide(&view).unwrap();
+        assert!(matches!(decision.verdict, Verdict::Hold(_)) && decision.state.is_empty());
+        assert_eq!(decision.recommended, [3]);
+        let start = "Scaling execution disabled by config job.autoscaler.scaling.enabled:false, recommended parallelism \
+                     change:{ Vertex ID v | Parallelism 2 -> 3 | Processing capacity 1000.00 -> 1500.00 | Target data \
+                     rate 1000.00}";
+        assert_eq!(decision.events[0].message, start);
+    }
+
+    #[test]
+    fn an_option_that_cannot_be_read_fails_the_pass() {
+        for (key, failure) in [("catch-up.duration", "evaluating"), ("scale-up.max-factor", "executing")] {
+            let mut view = source(1000.0);
+            view.configuration.set(format!("job.autoscaler.{key}"), "soon");
+            let found = match decide(&view) {
+                Err(Failure::Evaluating(_)) => "evaluating",
+                Err(Failure::Executing(_)) => "executing",
+                Ok(decision) => panic!("{decision:?}"),
+            };
+            assert_eq!(found, failure);
+        }
+    }
+
+    #[test]
+    fn options_are_judged_by_name() {
+        let options =
+            Configuration::from_iter([("job.autoscaler.enabled", "true"), ("job.autoscaler.utilization.target", "7")]);
+        let [sentence] = check_options(&options).try_into().unwrap();
+        assert!(sentence.contains("job.autoscaler.utilization.target"), "{sentence}");
+        assert!(check_options(&Configuration::default()).is_empty());
+    }
 }

@@ -7,6 +7,7 @@
 //! - [`evaluate`]: from samples to rates, thresholds and the other evaluated metrics
 //! - [`scale`]: from a vertex' evaluated metrics to the parallelism that it needs
 //! - [`execute`]: from the vertices' changes to what is done about the job
+//! - [`memory`]: how much memory a TaskManager would need after that
 //! - [`history`], [`tracking`]: what is remembered of earlier scalings
 
 pub mod decide;
@@ -14,6 +15,7 @@ pub mod decision;
 pub mod evaluate;
 pub mod execute;
 pub mod history;
+pub mod memory;
 pub mod metric;
 pub mod scale;
 mod state;

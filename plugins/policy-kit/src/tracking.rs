@@ -33,14 +33,16 @@ impl ScalingTracking {
         self.scaling_records.insert(at, ScalingRecord::default());
     }
 
-    /// Forgets what is too old at `now` or too much, but never the latest decision.
-    pub fn trim(&mut self, now: Timestamp, limits: Limits) {
+    /// Forgets what is too old at `now` or too much, but never the latest decision. Returns whether anything was.
+    pub fn trim(&mut self, now: Timestamp, limits: Limits) -> bool {
+        let before = self.scaling_records.len();
         let latest = self.scaling_records.last_key_value().map(|(at, record)| (*at, *record));
         self.scaling_records = self.scaling_records.split_off(&now.minus(limits.max_age));
         while self.scaling_records.len() > limits.max_count {
             self.scaling_records.pop_first();
         }
         self.scaling_records.extend(latest);
+        self.scaling_records.len() != before
     }
 
     /// Notes how long the restart of the latest decision took, if the job, running since `running_since`, now has the
@@ -109,11 +111,13 @@ mod tests {
             configuration.set("job.autoscaler.history.max.age", format!("{} h", case["keptHours"]));
             configuration.set("job.autoscaler.history.max.count", case["keptCount"].to_string());
             let now = Timestamp::from_millis(case["now"].as_i64().unwrap() * 1000);
-            tracking.trim(now, Limits::read(&configuration).unwrap());
+            let before = tracking.scaling_records.len();
+            let trimmed = tracking.trim(now, Limits::read(&configuration).unwrap());
             let kept: Vec<i64> = tracking.scaling_records.keys().map(|at| at.as_millis() / 1000).collect();
             let expected: Vec<i64> =
                 case["expectedTimestampsAfterTrim"].as_array().unwrap().iter().map(|at| at.as_i64().unwrap()).collect();
             assert_eq!(kept, expected, "{case}");
+            assert_eq!(trimmed, kept.len() < before, "{case}");
         }
     }
 

@@ -10,6 +10,7 @@ use super::resources::{Quota, TaskManager};
 use crate::decision::{Event, Failure, Severity, Target, Verdict};
 use crate::evaluate::Evaluation;
 use crate::history::{History, ScalingSummary};
+use crate::memory::{MemoryTuning, Usage};
 use crate::metric::{EvaluatedMetric, Metric};
 use crate::scale::{Change, DelayedScaleDown, ScalingOptions, VertexScaler};
 use crate::topology::{Topology, Vertex};
@@ -17,7 +18,7 @@ use crate::tracking::ScalingTracking;
 use crate::view::{ShipStrategy, View};
 
 /// What the policy remembers between passes.
-pub struct Memory<'t> {
+pub struct Remembered<'t> {
     /// Earlier scalings of the vertices.
     pub history: History<'t>,
     /// Earlier decisions.
@@ -51,7 +52,7 @@ impl Executor<'_> {
     pub fn execute(
         &self,
         evaluation: &mut Evaluation,
-        memory: &mut Memory<'_>,
+        remembered: &mut Remembered<'_>,
         events: &mut Vec<Event>,
     ) -> Result<Verdict, Failure> {
         let options = ScalingOptions::read(self.configuration, self.restart).map_err(unreadable)?;
@@ -60,7 +61,7 @@ impl Executor<'_> {
             events.push(event);
             return Ok(Verdict::Hold(reason));
         }
-        let changes = self.changes(evaluation, &options, memory, events)?;
+        let changes = self.changes(evaluation, &options, remembered, events)?;
         if !changes.iter().flatten().any(|change| change.outside_utilization_bound) {
             return Ok(Verdict::Hold("every vertex is within its utilisation bounds".to_owned()));
         }
@@ -78,14 +79,15 @@ impl Executor<'_> {
             events.push(scaling_report(&header, &summaries, options.event_interval));
             return Ok(Verdict::Hold(reason));
         }
-        if self.is_over_quota(&changes).map_err(unreadable)? {
+        let tuned = self.tune_memory(evaluation, &changes, &options, events).map_err(unreadable)?;
+        if self.is_over_quota(&changes, tuned).map_err(unreadable)? {
             let event = quota_reached(&options);
             let reason = event.message.clone();
             events.push(event);
             return Ok(Verdict::Hold(reason));
         }
         events.push(scaling_report(&Header::Enabled, &summaries, options.event_interval));
-        Ok(self.apply(&summaries, memory, &changes))
+        Ok(self.apply(&summaries, remembered, &changes))
     }
 
     /// The event of too little memory, if nothing must be scaled because of it.
@@ -120,14 +122,14 @@ impl Executor<'_> {
         &self,
         evaluation: &mut Evaluation,
         options: &ScalingOptions,
-        memory: &mut Memory<'_>,
+        remembered: &mut Remembered<'_>,
         events: &mut Vec<Event>,
     ) -> Result<Vec<Option<Change>>, Failure> {
         let excluded = self.view.excluded();
         let mut scaler = VertexScaler {
             options,
-            history: &memory.history,
-            delayed: &mut memory.delayed,
+            history: &remembered.history,
+            delayed: &mut remembered.delayed,
             now: self.view.now(),
             events,
         };
@@ -166,8 +168,42 @@ impl Executor<'_> {
         Ok(excluded.then(|| Header::Disabled(options::EXCLUDED_PERIODS.key(), list())))
     }
 
-    /// Whether the changes need more than the quota. Not known without slot sharing groups.
-    fn is_over_quota(&self, changes: &[Option<Change>]) -> Result<bool, InvalidValue> {
+    /// Tells what memory a TaskManager would need after the changes. That memory, in bytes, if it is meant to be applied.
+    fn tune_memory(
+        &self,
+        evaluation: &Evaluation,
+        changes: &[Option<Change>],
+        options: &ScalingOptions,
+        events: &mut Vec<Event>,
+    ) -> Result<Option<u64>, InvalidValue> {
+        let Some(tuning) = MemoryTuning::read(self.configuration)? else {
+            return Ok(None);
+        };
+        let current: Vec<u64> = self.topology.vertices.iter().map(|vertex| u64::from(vertex.parallelism)).collect();
+        let new: Vec<u64> = changes
+            .iter()
+            .zip(&current)
+            .map(|(change, current)| {
+                change.and_then(|change| u64::try_from(change.new_parallelism).ok()).unwrap_or(*current)
+            })
+            .collect();
+        let global = &evaluation.global;
+        let usage = Usage {
+            heap: global.heap_memory_used.average,
+            managed: global.managed_memory_used.average,
+            metaspace: global.metaspace_memory_used.average,
+            slots: u64::try_from(to_int(global.num_task_slots_used.current)).unwrap_or(0),
+        };
+        let Some(recommendation) = tuning.recommend(self.topology, &current, &new, usage) else {
+            return Ok(None);
+        };
+        events.push(recommendation.event(tuning.is_enabled(), options.event_interval));
+        Ok(tuning.is_enabled().then_some(recommendation.total))
+    }
+
+    /// Whether the changes need more than the quota, with TaskManagers of `tuned` bytes if that is given. Not known
+    /// without slot sharing groups.
+    fn is_over_quota(&self, changes: &[Option<Change>], tuned: Option<u64>) -> Result<bool, InvalidValue> {
         let Some(quota) = Quota::read(self.configuration)? else {
             return Ok(false);
         };
@@ -176,18 +212,19 @@ impl Executor<'_> {
             self.topology.vertices.iter().zip(&groups).zip(changes).filter_map(|((vertex, group), change)| {
                 Some((group.as_deref()?, as_int(vertex), (*change)?.new_parallelism))
             });
-        Ok(quota.is_exceeded(changed, self.task_manager))
+        let memory = tuned.unwrap_or(self.task_manager.memory);
+        Ok(quota.is_exceeded(changed, TaskManager { memory, ..self.task_manager }))
     }
 
     /// Remembers the decision, and names the target of every vertex.
-    fn apply(&self, summaries: &[Summary<'_>], memory: &mut Memory<'_>, changes: &[Option<Change>]) -> Verdict {
+    fn apply(&self, summaries: &[Summary<'_>], remembered: &mut Remembered<'_>, changes: &[Option<Change>]) -> Verdict {
         let now = self.view.now();
         for summary in summaries {
             let kept = ScalingSummary::new(summary.current, summary.new, summary.metrics);
-            memory.history.add(summary.vertex, now, kept);
+            remembered.history.add(summary.vertex, now, kept);
         }
-        memory.tracking.add(now);
-        memory.delayed.clear();
+        remembered.tracking.add(now);
+        remembered.delayed.clear();
         let targets = self.topology.vertices.iter().zip(changes).map(|(vertex, change)| {
             let new = change.and_then(|change| u32::try_from(change.new_parallelism).ok());
             Target { vertex: vertex.id.clone(), parallelism: new.unwrap_or(vertex.parallelism) }
@@ -213,5 +250,125 @@ fn quota_reached(options: &ScalingOptions) -> Event {
             .to_owned(),
         message_key: None,
         interval: Some(options.event_interval),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde_json::{Value, json};
+    use tidegate_common::time::Timestamp;
+
+    use super::*;
+    use crate::evaluate::GlobalEvaluation;
+    use crate::history::Limits;
+    use crate::metric::VertexMetrics;
+    use crate::testing::{FakeView, cases, configuration, number};
+
+    fn metric(metrics: &Value, name: &str) -> EvaluatedMetric {
+        EvaluatedMetric::new(number(&metrics[name]["current"]), number(&metrics[name]["average"]))
+    }
+
+    fn evaluation(case: &Value, view: &FakeView) -> Evaluation {
+        let rows = view.ids.iter().map(|id| {
+            let mut row = VertexMetrics::default();
+            for known in Metric::ALL {
+                if case["vertexMetrics"][id].get(known.name()).is_some() {
+                    row.set(known, metric(&case["vertexMetrics"][id], known.name()));
+                }
+            }
+            row
+        });
+        let global = |name| metric(&case["globalMetrics"], name);
+        Evaluation {
+            vertices: rows.collect(),
+            global: GlobalEvaluation {
+                gc_pressure: global("GC_PRESSURE"),
+                num_task_slots_used: global("NUM_TASK_SLOTS_USED"),
+                heap_max_usage_ratio: global("HEAP_MAX_USAGE_RATIO"),
+                heap_memory_used: global("HEAP_MEMORY_USED"),
+                managed_memory_used: global("MANAGED_MEMORY_USED"),
+                metaspace_memory_used: global("METASPACE_MEMORY_USED"),
+            },
+            processing_backlog: false,
+        }
+    }
+
+    fn view(case: &Value) -> FakeView {
+        let mut view = FakeView::of_topology(&case["topology"]);
+        view.configuration = configuration(&case["config"]);
+        let group = |id: &String| case["slotSharingGroups"][id].as_str().map(str::to_owned);
+        view.slot_sharing_groups = view.ids.iter().map(group).collect();
+        let excluded = view.configuration.read(&options::VERTEX_EXCLUDE_IDS).unwrap();
+        view.excluded = view.ids.iter().map(|id| excluded.contains(&format!("<{id}>"))).collect();
+        view.now = 1_700_000_000_000;
+        view
+    }
+
+    #[test]
+    fn decisions_about_jobs_are_those_of_the_reference() {
+        let mut checked = 0;
+        for case in cases(include_str!("../../tests/vectors/oracle_executor.json")) {
+            // A policy cannot ask a cluster for room, as Flink's Kubernetes operator does.
+            let asked = !case["expectedResourceCheckCalls"].as_array().unwrap().is_empty();
+            if asked && !case["resourceCheckAllows"].as_bool().unwrap() {
+                continue;
+            }
+            checked += 1;
+            let view = view(&case);
+            let topology = Topology::of(&view).unwrap();
+            let limits = Limits::read(&view.configuration).unwrap();
+            let mut remembered = Remembered {
+                history: History::new(None, Timestamp::from_millis(view.now), limits),
+                tracking: ScalingTracking::default(),
+                delayed: DelayedScaleDown::default(),
+            };
+            let executor = Executor {
+                view: &view,
+                topology: &topology,
+                configuration: &view.configuration,
+                task_manager: TaskManager {
+                    cpu: case["taskManagerCpu"].as_f64().unwrap_or(0.0),
+                    memory: case["taskManagerMemoryBytes"].as_u64().unwrap_or(0),
+                },
+                restart: case["restartTimeMs"].as_u64().unwrap() / 1000,
+            };
+            let mut evaluation = evaluation(&case, &view);
+            let mut events = Vec::new();
+            let verdict = executor.execute(&mut evaluation, &mut remembered, &mut events).unwrap();
+
+            let overrides: BTreeMap<String, String> = match &verdict {
+                Verdict::Hold(_) => BTreeMap::new(),
+                Verdict::Scale(targets) => {
+                    targets.iter().map(|target| (target.vertex.clone(), target.parallelism.to_string())).collect()
+                }
+            };
+            assert_eq!(json!(overrides), case["expectedOverrides"], "{case}");
+            assert_eq!(json!(matches!(verdict, Verdict::Scale(_))), case["expectedScaled"], "{case}");
+            let tracked = serde_json::to_value(&remembered.tracking).unwrap()["scalingRecords"].clone();
+            let records = usize::from(matches!(verdict, Verdict::Scale(_)));
+            assert_eq!(tracked.as_object().unwrap().len(), records, "{case}");
+            for (id, row) in view.ids.iter().zip(&evaluation.vertices) {
+                let expected = number(&case["expectedRecommendedParallelism"][id]);
+                let found = row.current(Metric::RecommendedParallelism);
+                assert!(found == expected || found.is_nan() && expected.is_nan(), "{id} {case}");
+            }
+            let found: Vec<Value> = events
+                .iter()
+                .map(|event| {
+                    json!({
+                        "type": format!("{:?}", event.severity),
+                        "reason": event.reason,
+                        "messageKey": event.message_key,
+                        "intervalMs": event.interval.map(|interval| interval.as_millis() as u64),
+                    })
+                })
+                .collect();
+            assert_eq!(json!(found), case["expectedEvents"], "{case}");
+            let waiting: Vec<&String> = view.ids.iter().filter(|id| remembered.delayed.waiting(id).is_some()).collect();
+            assert_eq!(json!(waiting), case["expectedDelayedVertices"], "{case}");
+        }
+        assert!(checked > 150);
     }
 }

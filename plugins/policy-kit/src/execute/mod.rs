@@ -4,6 +4,6 @@ mod executor;
 mod report;
 mod resources;
 
-pub use executor::{Executor, Memory};
+pub use executor::{Executor, Remembered};
 pub use report::{Summary, parallelism_hash};
 pub use resources::TaskManager;
