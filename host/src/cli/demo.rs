@@ -44,12 +44,16 @@ impl Demo {
     }
 
     async fn show(self) -> Result<()> {
-        let cluster = Cluster::new(demo_jobs(), Clock::system()).context("building the simulated cluster")?;
+        let cluster = Cluster::new(Vec::new(), Clock::system()).context("building the simulated cluster")?;
         let listener = TcpListener::bind("127.0.0.1:0").await.context("listening for the simulated cluster")?;
         let url = format!("http://{}", listener.local_addr()?);
         let server = tokio::spawn(Arc::clone(&cluster).serve(listener, std::future::pending()));
 
         let daemon = Daemon::start(config(&url)).await?;
+        // Their loads begin to move now: the host should not come late.
+        for job in demo_jobs() {
+            cluster.submit(job).context("submitting a job to the simulated cluster")?;
+        }
         let records = Arc::clone(daemon.records());
         let mut told = HashMap::new();
         let view = move || look(&cluster, &records, &mut told);

@@ -120,7 +120,7 @@ impl Pass {
         })?;
         self.take(state, policy.name(), &observation, &decision).map_err(|error| at(Stage::Executing, error))?;
         for event in &decision.events {
-            self.events.tell(&context.key, &context.name, record.at, event.clone());
+            self.events.tell(&context.key, &context.name, record.at, undelayed(event, &decision.verdict));
         }
         record.decision = Some(decision);
         self.flush(state, record.stage).await
@@ -280,6 +280,15 @@ impl Pass {
 
 fn warning(reason: &str, message: String, interval: Option<Duration>) -> Event {
     Event { kind: EventKind::Warning, reason: reason.to_owned(), message, message_key: None, interval }
+}
+
+/// The event as it is told: what was done is told every time, not once in an interval.
+fn undelayed(event: &Event, verdict: &Verdict) -> Event {
+    let mut event = event.clone();
+    if matches!(verdict, Verdict::Scale(_)) && event.kind == EventKind::Normal {
+        event.interval = None;
+    }
+    event
 }
 
 fn is_enabled(configuration: &Configuration) -> bool {

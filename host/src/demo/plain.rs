@@ -5,13 +5,15 @@ use std::time::Duration;
 use super::view::grouped;
 use super::{DemoJob, DemoView};
 
-/// The lines that tell what is different in `after`: one for each decision, each restart, each job that runs again.
+/// The lines that tell what is different in `after`: one for each decision to act, each restart, each job that runs again.
+///
+/// Decisions to hold are not told: their reasons change with every window that fills.
 pub(super) fn changes(before: &DemoView, after: &DemoView, elapsed: Duration) -> Vec<String> {
     let mut lines = Vec::new();
     for job in &after.jobs {
         let old = before.jobs.iter().find(|old| old.name == job.name);
         let mut tell = |text: String| lines.push(format!("{} {}: {text}", time(elapsed), job.name));
-        if let Some(decision) = &job.decision
+        if let Some(decision) = job.decision.as_ref().filter(|decision| decision.acted)
             && old.and_then(|old| old.decision.as_ref()) != Some(decision)
         {
             let why = if decision.why.is_empty() { String::new() } else { format!(" ({})", decision.why) };
@@ -79,6 +81,8 @@ mod tests {
         let told = ["[  14 s] orders: decided: enrich 1 -> 4 (lag grows)", "[  14 s] orders: restarts"];
         assert_eq!(changes(&before, &after, ELAPSED), told);
         let mut waiting = after.clone();
+        waiting.jobs[0].decision =
+            Some(DemoDecision { at: at(9), acted: false, what: "hold".to_owned(), why: "it restarts".to_owned() });
         waiting.jobs[0].state = "CREATED".to_owned();
         assert_eq!(changes(&after, &waiting, ELAPSED), Vec::<String>::new());
         let mut later = waiting.clone();

@@ -378,6 +378,53 @@ mod tests {
     }
 
     #[test]
+    fn nothing_is_applied_in_an_excluded_period() {
+        let mut view = source(1000.0);
+        view.configuration.set("job.autoscaler.excluded.periods", "0:00-0:02;* * 9 * * ?");
+        let decision = decide(&view).unwrap();
+        assert!(matches!(decision.verdict, Verdict::Hold(_)) && decision.state.is_empty());
+        let start = "Scaling execution disabled by config job.autoscaler.excluded.periods:[0:00-0:02, * * 9 * * ?], ";
+        assert!(decision.events[0].message.starts_with(start), "{:?}", decision.events);
+        view.now += 120_001;
+        assert!(matches!(decide(&view).unwrap().verdict, Verdict::Scale(_)));
+    }
+
+    #[test]
+    fn a_period_that_cannot_be_read_fails_also_where_scaling_is_disabled() {
+        let mut view = source(1000.0);
+        view.configuration.set("job.autoscaler.scaling.enabled", "false");
+        view.configuration.set("job.autoscaler.excluded.periods", "always");
+        assert!(matches!(decide(&view), Err(Failure::Executing(_))));
+    }
+
+    #[test]
+    fn an_excluded_vertex_is_left_alone_and_keeps_its_target() {
+        let mut view = source(1000.0);
+        view.excluded = vec![true];
+        assert!(matches!(decide(&view).unwrap().verdict, Verdict::Hold(_)));
+        view.excluded = Vec::new();
+        assert!(matches!(decide(&view), Err(Failure::Executing(_))));
+    }
+
+    #[test]
+    fn memory_is_recommended_before_the_quota_is_checked() {
+        let mut view = source(1000.0);
+        view.slot_sharing_groups = vec![Some("group".to_owned())];
+        view.configuration.set("taskmanager.memory.process.size", "2g");
+        view.configuration.set("job.autoscaler.quota.memory", "5g");
+        for metric in ["HEAP_MEMORY_USED", "MANAGED_MEMORY_USED", "METASPACE_MEMORY_USED"] {
+            view.globals.insert(metric.to_owned(), vec![f64::from(64 << 20); 2]);
+        }
+        view.globals.insert("NUM_TASK_SLOTS_USED".to_owned(), vec![2.0; 2]);
+        let reasons =
+            |view: &FakeView| -> Vec<&str> { decide(view).unwrap().events.iter().map(|event| event.reason).collect() };
+        assert_eq!(reasons(&view), ["Configuration recommendation", "ResourceQuotaReached"]);
+        // With tuning enabled the quota counts the memory that is recommended.
+        view.configuration.set("job.autoscaler.memory.tuning.enabled", "true");
+        assert_eq!(reasons(&view), ["Configuration recommendation", "ScalingReport"]);
+    }
+
+    #[test]
     fn an_option_that_cannot_be_read_fails_the_pass() {
         for (key, failure) in [("catch-up.duration", "evaluating"), ("scale-up.max-factor", "executing")] {
             let mut view = source(1000.0);

@@ -2,7 +2,7 @@
 //!
 //! It is Flink's own autoscaler, decision for decision. Nothing here does I/O, reads a clock or is async.
 //!
-//! - [`decide`]: one pass from the picture to the decision; start here
+//! - [`mod@decide`]: one pass from the picture to the decision; start here
 //! - [`view`], [`decision`]: what goes in and what comes out
 //! - [`evaluate`]: from samples to rates, thresholds and the other evaluated metrics
 //! - [`scale`]: from a vertex' evaluated metrics to the parallelism that it needs

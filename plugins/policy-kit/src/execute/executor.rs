@@ -71,12 +71,9 @@ impl Executor<'_> {
             }
         }
         let summaries = self.summaries(evaluation, &changes);
-        if let Some(header) = self.blocked()? {
-            let Header::Disabled(key, value) = &header else {
-                return Err(Failure::Executing("a block has no cause".to_owned()));
-            };
+        if let Some((key, value)) = self.blocked()? {
             let reason = format!("scaling is disabled by {key}:{value}");
-            events.push(scaling_report(&header, &summaries, options.event_interval));
+            events.push(scaling_report(&Header::Disabled(key, value), &summaries, options.event_interval));
             return Ok(Verdict::Hold(reason));
         }
         let tuned = self.tune_memory(evaluation, &changes, &options, events).map_err(unreadable)?;
@@ -126,6 +123,9 @@ impl Executor<'_> {
         events: &mut Vec<Event>,
     ) -> Result<Vec<Option<Change>>, Failure> {
         let excluded = self.view.excluded();
+        if excluded.len() != self.topology.vertices.len() {
+            return Err(Failure::Executing("it is not known of every vertex whether it is excluded".to_owned()));
+        }
         let mut scaler = VertexScaler {
             options,
             history: &remembered.history,
@@ -134,9 +134,9 @@ impl Executor<'_> {
             events,
         };
         let rows = self.topology.vertices.iter().zip(&mut evaluation.vertices);
-        rows.enumerate()
-            .map(|(index, (vertex, row))| {
-                if excluded.get(index).copied().unwrap_or(false) {
+        rows.zip(excluded)
+            .map(|((vertex, row), excluded)| {
+                if excluded {
                     return Ok(None);
                 }
                 let inputs: Vec<ShipStrategy> = vertex.inputs.iter().map(|(_, ship)| *ship).collect();
@@ -156,16 +156,15 @@ impl Executor<'_> {
             .collect()
     }
 
-    /// Why nothing is applied, if an option says so. The periods are looked at in any case: one that cannot be read is
+    /// The option, and its value, because of which nothing is applied. The periods are looked at in any case: one that cannot be read is
     /// an error also where scaling is disabled.
-    fn blocked(&self) -> Result<Option<Header>, Failure> {
+    fn blocked(&self) -> Result<Option<(&'static str, String)>, Failure> {
         let periods = self.configuration.read(&options::EXCLUDED_PERIODS).map_err(unreadable)?;
         let excluded = is_excluded(&periods, self.view.now()).map_err(|error| Failure::Executing(error.to_string()))?;
         if !self.configuration.read(&options::SCALING_ENABLED).map_err(unreadable)? {
-            return Ok(Some(Header::Disabled(options::SCALING_ENABLED.key(), "false".to_owned())));
+            return Ok(Some((options::SCALING_ENABLED.key(), "false".to_owned())));
         }
-        let list = || format!("[{}]", periods.join(", "));
-        Ok(excluded.then(|| Header::Disabled(options::EXCLUDED_PERIODS.key(), list())))
+        Ok(excluded.then(|| (options::EXCLUDED_PERIODS.key(), format!("[{}]", periods.join(", ")))))
     }
 
     /// Tells what memory a TaskManager would need after the changes. That memory, in bytes, if it is meant to be applied.

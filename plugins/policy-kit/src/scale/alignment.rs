@@ -121,6 +121,7 @@ impl Applicant {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use serde_json::Value;
 
     use super::*;
@@ -171,6 +172,43 @@ mod tests {
                 AlignmentMode::Legacy(KeyGroupOrPartitionsAdjustMode::MaximizeUtilisation)
             }
             other => panic!("{other}"),
+        }
+    }
+
+    fn any_mode() -> impl Strategy<Value = AlignmentMode> {
+        prop_oneof![
+            Just(AlignmentMode::Balanced),
+            Just(AlignmentMode::EvenlySpread),
+            Just(AlignmentMode::Off),
+            Just(AlignmentMode::Legacy(KeyGroupOrPartitionsAdjustMode::EvenlySpread)),
+            Just(AlignmentMode::Legacy(KeyGroupOrPartitionsAdjustMode::MaximizeUtilisation)),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn an_aligned_parallelism_stays_within_its_limits_and_keeps_its_direction(
+            mode in any_mode(),
+            max_parallelism in 1..1000_i32,
+            (current, target, lower, upper) in (1..1000_i32, 1..1000_i32, 1..1000_i32, 1..1000_i32),
+            source_partitions in 0..300_i32,
+            has_hash_input: bool,
+        ) {
+            let current = current.min(max_parallelism);
+            let upper_limit = upper.max(current);
+            let vertex = Applicant {
+                current,
+                target: target.min(max_parallelism).min(upper_limit),
+                source_partitions,
+                max_parallelism,
+                lower_limit: lower.min(current),
+                upper_limit,
+                has_hash_input,
+            };
+            prop_assume!(vertex.target != current && vertex.target >= vertex.lower_limit);
+            let aligned = align(mode, &vertex).parallelism;
+            prop_assert!((vertex.lower_limit..=vertex.upper_bound()).contains(&aligned), "{aligned} {vertex:?}");
+            prop_assert!(aligned == current || (aligned > current) == (vertex.target > current), "{aligned} {vertex:?}");
         }
     }
 }

@@ -32,8 +32,8 @@ impl<'de, F: Fn(&str) -> bool> Visitor<'de> for Keys<F> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<bool, A::Error> {
         let mut all = true;
-        while let Some((key, IgnoredAny)) = map.next_entry::<&str, IgnoredAny>()? {
-            all &= (self.known)(key);
+        while let Some((key, IgnoredAny)) = map.next_entry::<String, IgnoredAny>()? {
+            all &= (self.known)(&key);
         }
         Ok(all)
     }
