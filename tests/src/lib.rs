@@ -1,7 +1,8 @@
-//! The harness of the end-to-end tests: real Flink clusters, and the daemon as its users run it.
+//! The harness of the tests: the host on a simulated cluster, and the daemon, as its users run it, on real ones.
 
 pub mod daemon;
 pub mod error;
 pub mod flink;
+pub mod host;
 pub mod process;
 pub mod wait;

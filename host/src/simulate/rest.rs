@@ -102,7 +102,7 @@ async fn overview(State(cluster): Served) -> Response {
 }
 
 async fn jobs(State(cluster): Served) -> Response {
-    let entries = cluster.entries();
+    let entries = if cluster.faults.jobs_hidden() { Vec::new() } else { cluster.entries() };
     let jobs = entries.iter().map(|entry| cluster.now(entry, |job| wire::JobOverview::new(entry.id, job)));
     body(&wire::Jobs { jobs: jobs.collect() })
 }
