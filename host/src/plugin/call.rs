@@ -94,8 +94,9 @@ impl Caller {
         store.limiter(|state| &mut state.limits);
         store.set_hostcall_fuel(self.limits.crossing);
         // Yield to the executor at every tick, so that a spinning guest holds no thread; the timeout around the call
-        // ends it. A trap at the deadline alone would hold the thread until then.
-        store.set_epoch_deadline(1);
+        // ends it. A trap at the deadline alone would hold the thread until then. The first tick may come at once and is
+        // let pass: a call that is over within one would only lose its turn to everything else that waits.
+        store.set_epoch_deadline(2);
         store.epoch_deadline_async_yield_and_update(1);
         store
     }
