@@ -102,8 +102,9 @@ impl Caller {
         store.set_hostcall_fuel(self.limits.crossing);
         // Yield to the executor at every tick, so that a spinning guest holds no thread; the timeout around the call
         // ends it. A trap at the deadline alone would hold the thread until then. It has to be tokio's own yield: after
-        // wasmtime's, the executor would look for answers from the network only at every 61st tick.
-        store.set_epoch_deadline(1);
+        // wasmtime's, the executor would look for answers from the network only at every 61st tick. The first tick may
+        // come at once and is let pass: a call that is over within one would only lose its turn to all that waits.
+        store.set_epoch_deadline(2);
         store.epoch_deadline_callback(|_| Ok(UpdateDeadline::YieldCustom(1, Box::pin(yield_now()))));
         store
     }
