@@ -20,6 +20,7 @@ pub mod plugin;
 pub mod admin;
 pub mod metrics;
 pub mod simulate;
+pub mod trace;
 
 pub mod daemon;
 pub mod demo;

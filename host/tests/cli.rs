@@ -3,13 +3,15 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fail loudly")]
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::thread;
 use std::time::Duration;
 
+use flate2::bufread::MultiGzDecoder;
+use serde_json::Value;
 use tempfile::TempDir;
 
 fn tidegate(arguments: &[&str]) -> Output {
@@ -151,4 +153,86 @@ fn wait_for(path: &Path, expected: &str) {
         thread::sleep(Duration::from_millis(100));
     }
     panic!("`{expected}` never came:\n{}", fs::read_to_string(path).unwrap());
+}
+
+fn golden(name: &str) -> String {
+    format!("{}/../tests/traces/{name}.jsonl.gz", env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The lines of a golden trace.
+fn lines(name: &str) -> Vec<String> {
+    let file = fs::File::open(golden(name)).unwrap();
+    BufReader::new(MultiGzDecoder::new(BufReader::new(file))).lines().map(Result::unwrap).collect()
+}
+
+#[test]
+fn traces_are_replayed_and_compared_with_what_they_expect() {
+    let replayed = tidegate(&["replay", "--check", &golden("validation"), &golden("not-running")]);
+    let said = String::from_utf8(replayed.stdout).unwrap();
+    assert!(replayed.status.success(), "{}", String::from_utf8_lossy(&replayed.stderr));
+    assert_says(&said, &["validation: 12 passes", "not-running: 60 passes", "72 passes compared, no differences"]);
+    let told = String::from_utf8(tidegate(&["replay", &golden("not-running")]).stdout).unwrap();
+    assert_says(&told, &["  scale: ", " -> ", "  hold: ", "the job is RESTARTING", "1 rescales"]);
+}
+
+#[test]
+fn a_trace_that_expects_something_else_is_told_pass_vertex_and_field() {
+    let folder = TempDir::new().unwrap();
+    let mut altered = lines("not-running");
+    let mut pass: Value = serde_json::from_str(&altered[15]).unwrap();
+    let put = pass["expect"]["put"].as_object_mut().unwrap();
+    let (vertex, bounds) = put.iter_mut().next().unwrap();
+    let (vertex, found) = (vertex.clone(), bounds["upper"].take());
+    bounds["upper"] = 77.into();
+    altered[15] = pass.to_string();
+    let path = file(&folder, "altered.jsonl", altered.join("\n"));
+
+    let replayed = tidegate(&["replay", "--json", "--check", &path]);
+    let said = String::from_utf8(replayed.stderr).unwrap();
+    assert_eq!(replayed.status.code(), Some(1), "{said}");
+    let place = format!("not-running: pass of 2026-04-20T07:55:22Z (line 16): vertex {vertex}: put: ");
+    let values = format!(r#"expected {{"lower":1,"upper":77}}, found {{"lower":1,"upper":{found}}}"#);
+    assert_says(&said, &[&format!("{place}{values}"), "1 of 60 passes differ"]);
+    assert_eq!(said.lines().count(), 2, "{said}");
+
+    let printed = String::from_utf8(replayed.stdout).unwrap();
+    let passes: Vec<Value> = printed.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(passes.len(), 60);
+    let scaled: Vec<&Value> = passes.iter().filter(|pass| pass["scaled"] == true).collect();
+    let [scaled] = scaled.as_slice() else { panic!("{scaled:?}") };
+    assert_eq!((&scaled["at"], &scaled["stage"]), (&"2026-04-20T07:55:22Z".into(), &"executed".into()));
+    assert_eq!(scaled["put"][&vertex]["upper"], found);
+    for field in ["recommended", "overrides", "samples"] {
+        assert_eq!(scaled[field], pass["expect"][field], "{field}");
+    }
+}
+
+#[test]
+fn what_cannot_be_replayed_is_told_apart() {
+    let folder = TempDir::new().unwrap();
+    let mut broken = lines("validation");
+    broken[4].truncate(1000);
+    let path = file(&folder, "broken.jsonl", broken.join("\n"));
+    assert_says(&failure(&["replay", &path], 1), &["broken.jsonl:5:1000: not a pass of a trace: "]);
+    let whole = fs::read(golden("validation")).unwrap();
+    let path = file(&folder, "cut.jsonl.gz", &whole[..whole.len() / 2]);
+    assert_says(&failure(&["replay", &path], 1), &["cut.jsonl.gz:", "the file is damaged"]);
+    assert_says(&failure(&["replay", "nowhere.jsonl"], 1), &["cannot read `nowhere.jsonl`", "No such file"]);
+
+    let trace = golden("validation");
+    let path = file(&folder, "handler.wasm", tidegate_bundled::LOG_HANDLER);
+    assert_says(
+        &failure(&["replay", "--policy", &path, &trace], 1),
+        &["the policy cannot be loaded", "does not export"],
+    );
+    let option = ["replay", "--option", "job.autoscaler.metrics.windw=5m", &trace];
+    assert_says(&failure(&option, 2), &["did you mean `job.autoscaler.metrics.window`?"]);
+    let mut silent: Vec<String> = lines("validation");
+    for line in silent.iter_mut().skip(1) {
+        let mut pass: Value = serde_json::from_str(line).unwrap();
+        pass.as_object_mut().unwrap().remove("expect");
+        *line = pass.to_string();
+    }
+    let path = file(&folder, "silent.jsonl", silent.join("\n"));
+    assert_says(&failure(&["replay", "--check", &path], 1), &["there is nothing to compare with"]);
 }

@@ -1,8 +1,9 @@
-//! The harness of the tests: the host on a simulated cluster, and the daemon, as its users run it, on real ones.
+//! The harness of the tests: the host on simulated, recorded and real clusters, and the daemon as its users run it.
 
 pub mod daemon;
 pub mod error;
 pub mod flink;
 pub mod host;
+pub mod native;
 pub mod process;
 pub mod wait;

@@ -4,6 +4,7 @@ mod check;
 mod demo;
 mod flags;
 mod logging;
+mod replay;
 mod run;
 mod simulate;
 
@@ -26,6 +27,7 @@ enum Command {
     Run(run::Run),
     Demo(demo::Demo),
     Check(check::Check),
+    Replay(replay::Replay),
     #[command(hide = true)]
     Simulate(simulate::Simulate),
 }
@@ -37,6 +39,7 @@ impl Cli {
             Command::Run(run) => run.run(),
             Command::Demo(demo) => demo.run(),
             Command::Check(check) => check.run(),
+            Command::Replay(replay) => replay.run(),
             Command::Simulate(simulate) => simulate.run(),
         };
         match done {

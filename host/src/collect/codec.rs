@@ -126,7 +126,8 @@ impl Serialize for Global<'_> {
 }
 
 /// A double: as such, or as text where JSON has none for it.
-struct Number(f64);
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Number(pub(crate) f64);
 
 impl Serialize for Number {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -108,14 +108,14 @@ fn choose(
     is_source: bool,
     listed: &[String],
 ) -> Result<VertexNames, CollectError> {
-    VertexNames::choose(listed, is_source).map_err(|metric: FlinkMetric| CollectError::MetricMissing {
-        metric: metric.name(),
-        vertex: vertex.id,
-        name: vertex.name.clone(),
-        stabilizing: job.stabilizing,
+    VertexNames::choose(listed, is_source).map_err(|metric: FlinkMetric| {
+        let (metric, stabilizing) = (metric.name(), job.stabilizing);
+        debug!(vertex = %vertex.id, name = vertex.name, metric, "required metric is missing");
+        CollectError::MetricMissing { metric, vertex: vertex.id, stabilizing }
     })
 }
 
 fn missing(names: &[&str]) -> CollectError {
-    CollectError::TaskManagerMetricsMissing { names: names.join(", ") }
+    debug!(metrics = names.join(", "), "task managers lack some of their metrics");
+    CollectError::TaskManagerMetricsMissing
 }

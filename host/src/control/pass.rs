@@ -57,8 +57,9 @@ impl Pass {
     ) -> DecisionRecord {
         let started = Instant::now();
         let mut record = self.blank_record(&context.key, &context.name, context.status, now);
+        record.samples = memory.collector.window().len();
         if let Some(wrong) = self.wrong_options(memory, context).await {
-            self.tell_wrong_options(context, now, &wrong);
+            self.tell_wrong_options(&mut record, context, &wrong);
             record.error = Some(wrong);
         } else {
             if let Err(failed) = self.scale(cluster, memory, context, &mut record).await {
@@ -66,7 +67,7 @@ impl Pass {
                 if failed.not_ready {
                     debug!(job = %context.key, name = context.name, reason = failed.error, "not ready");
                 } else {
-                    self.tell_error(context, now, &failed.error);
+                    self.tell_error(&mut record, &failed.error);
                     record.error = Some(failed.error);
                 }
             }
@@ -92,12 +93,15 @@ impl Pass {
         let state = self.state(memory).await?;
         if !configuration.read(&options::ENABLED).map_err(|error| read(&error))? {
             state.clear();
+            record.samples = 0;
             return self.flush(state, Stage::None).await;
         }
         if context.status != JobStatus::Running {
             return Ok(());
         }
-        let collected = memory.collector.collect(cluster, context, record.at).await.map_err(|error| Failed {
+        let collected = memory.collector.collect(cluster, context, record.at).await;
+        record.samples = memory.collector.window().len();
+        let collected = collected.map_err(|error| Failed {
             stage: Stage::Collecting,
             not_ready: error.is_not_ready(),
             error: describe(&error),
@@ -105,7 +109,7 @@ impl Pass {
         memory.topology = Some(collected.topology.clone());
         memory.excluded = excluded_ids(&collected);
         record.topology = Some(collected.topology.clone());
-        record.samples = collected.window.len();
+        record.excluded.clone_from(&memory.excluded);
 
         let state = self.state(memory).await?;
         let observation = Arc::new(observe(context, collected, record.at, state));
@@ -121,6 +125,7 @@ impl Pass {
         let taken = self.take(state, policy.name(), &observation, &decision);
         let is_news = taken.map_err(|error| at(Stage::Executing, error))?;
         for event in &decision.events {
+            record.events.push(event.clone());
             let event = if is_news { undelayed(event) } else { event.clone() };
             self.events.tell(&context.key, &context.name, record.at, event);
         }
@@ -186,12 +191,12 @@ impl Pass {
         }
         let (realization, event) = realize(cluster, context, &record.targets, memory.topology.as_ref()).await;
         if let Some(event) = event {
-            self.events.tell(&context.key, &context.name, record.at, event);
+            self.tell(record, event);
         }
         match &realization {
             Realization::Nothing | Realization::InPlace => {}
             Realization::Failed { reason } => {
-                self.tell_error(context, record.at, reason);
+                self.tell_error(record, reason);
                 record.error.get_or_insert_with(|| reason.clone());
             }
             _ => {}
@@ -209,6 +214,7 @@ impl Pass {
         error: &FlinkError,
     ) -> DecisionRecord {
         let mut record = self.blank_record(&memory.key, &job.name, job.status, now);
+        record.samples = memory.collector.window().len();
         record.error = Some(describe(error));
         self.metrics.pass(&memory.key.cluster, record.stage.name(), record.took);
         memory.say(&record);
@@ -224,11 +230,13 @@ impl Pass {
             took: Duration::ZERO,
             stage: Stage::None,
             topology: None,
+            excluded: BTreeSet::new(),
             samples: 0,
             policy: self.policies.of(&key.cluster, name).name().to_owned(),
             decision: None,
             targets: BTreeMap::new(),
             realization: Realization::Nothing,
+            events: Vec::new(),
             error: None,
         }
     }
@@ -276,15 +284,19 @@ impl Pass {
         wrong
     }
 
-    fn tell_wrong_options(&self, context: &JobContext, now: Timestamp, wrong: &str) {
+    fn tell_wrong_options(&self, record: &mut DecisionRecord, context: &JobContext, wrong: &str) {
         let interval = context.configuration.read(&options::SCALING_EVENT_INTERVAL).ok();
-        let event = warning("AutoScaler Options Validation", wrong.to_owned(), interval);
-        self.events.tell(&context.key, &context.name, now, event);
+        self.tell(record, warning("AutoScaler Options Validation", wrong.to_owned(), interval));
     }
 
-    fn tell_error(&self, context: &JobContext, now: Timestamp, error: &str) {
-        let event = warning("AutoscalerError", error.to_owned(), None);
-        self.events.tell(&context.key, &context.name, now, event);
+    fn tell_error(&self, record: &mut DecisionRecord, error: &str) {
+        self.tell(record, warning("AutoscalerError", sentence(error), None));
+    }
+
+    /// Tells `event`, and notes it in the record.
+    fn tell(&self, record: &mut DecisionRecord, event: Event) {
+        record.events.push(event.clone());
+        self.events.tell(&record.job, &record.job_name, record.at, event);
     }
 }
 
@@ -342,6 +354,12 @@ fn describe_targets(observation: &Observation, targets: &BTreeMap<VertexId, u32>
         })
         .collect();
     changes.join(", ")
+}
+
+/// A text as a sentence starts.
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
 /// An error with its causes, in one line.

@@ -1,12 +1,12 @@
 //! All that one pass saw and decided.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
 use tidegate_common::time::Timestamp;
 
-use crate::model::{Decision, JobKey, JobStatus, Topology, VertexId};
+use crate::model::{Decision, Event, JobKey, JobStatus, Topology, VertexId};
 
 /// The record of one pass.
 #[derive(Clone, Debug)]
@@ -25,7 +25,9 @@ pub struct DecisionRecord {
     pub stage: Stage,
     /// The job's graph, where it was seen.
     pub topology: Option<Topology>,
-    /// Records waiting at the sources, and so on: the latest value of each collected metric is in the decision.
+    /// Which vertices must stay as they are, as far as it is known.
+    pub excluded: BTreeSet<VertexId>,
+    /// Samples that are kept after this pass; none while the autoscaler is switched off.
     pub samples: usize,
     /// Which policy was asked.
     pub policy: String,
@@ -35,6 +37,8 @@ pub struct DecisionRecord {
     pub targets: BTreeMap<VertexId, u32>,
     /// What came of holding it.
     pub realization: Realization,
+    /// What there was to tell, in order and before de-duplication.
+    pub events: Vec<Event>,
     /// Why the pass failed.
     pub error: Option<String>,
 }

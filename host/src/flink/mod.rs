@@ -1,10 +1,12 @@
 //! Flink's REST API, and nothing else that talks to a cluster.
 
 mod error;
+mod http;
 mod job_manager;
 mod options;
 mod rest;
 mod traffic;
+mod transport;
 mod wire;
 
 #[cfg(test)]
@@ -15,3 +17,4 @@ pub use job_manager::{Aggregate, JobDetails, JobManager};
 pub use options::{Authorization, ClientIdentity, InvalidRestOptions, RestOptions, TlsOptions};
 pub use rest::RestClient;
 pub use traffic::Traffic;
+pub use transport::{Request, Response, Transport};

@@ -1,24 +1,15 @@
-//! Flink's REST API over HTTP: one client per cluster, on kept connections.
-
-use std::sync::Once;
-use std::time::Duration;
+//! Flink's REST API: what is asked, and what the answers mean. One client per cluster.
 
 use async_trait::async_trait;
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, LOCATION};
-use reqwest::redirect::Policy;
-use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, Url};
 use serde::Deserialize;
 use tokio::sync::Semaphore;
 
+use super::http::HttpTransport;
 use super::wire;
-use super::{Aggregate, FlinkError, InvalidRestOptions, JobDetails, JobManager, RestOptions, Traffic};
+use super::{
+    Aggregate, FlinkError, InvalidRestOptions, JobDetails, JobManager, Request, RestOptions, Traffic, Transport,
+};
 use crate::model::{Job, JobId, ResourceRequirements, VertexId};
-
-/// No answer of Flink's is nearly as long: the details of a job with a thousand vertices have 1 MB.
-const LONGEST_ANSWER: usize = 64 << 20;
-
-/// Shorter than what load balancers usually allow, so that we are the ones who close.
-const IDLE_CONNECTION: Duration = Duration::from_secs(30);
 
 /// A cluster behind its REST API.
 ///
@@ -26,12 +17,7 @@ const IDLE_CONNECTION: Duration = Duration::from_secs(30);
 /// Nothing is asked twice: the next pass is the retry.
 #[derive(Debug)]
 pub struct RestClient {
-    http: Client,
-    /// Without a trailing slash.
-    base: String,
-    authorization: Option<HeaderValue>,
-    timeout: Duration,
-    connect_timeout: Duration,
+    transport: Box<dyn Transport>,
     turns: Semaphore,
     traffic: Traffic,
 }
@@ -42,38 +28,16 @@ impl RestClient {
     /// # Errors
     /// When the address, the credentials or the TLS files are not usable.
     pub fn new(options: &RestOptions) -> Result<Self, InvalidRestOptions> {
-        let base = options.base()?;
         if options.concurrency == 0 {
             return Err(InvalidRestOptions::Concurrency);
         }
-        let mut builder = Client::builder()
-            .user_agent(concat!("tidegate/", env!("CARGO_PKG_VERSION")))
-            .redirect(Policy::none())
-            .timeout(options.timeout)
-            .connect_timeout(options.connect_timeout)
-            .pool_idle_timeout(IDLE_CONNECTION)
-            .pool_max_idle_per_host(options.concurrency)
-            .tcp_nodelay(true);
-        install_crypto_provider();
-        builder = if base.scheme() == "https" {
-            options.tls.apply(builder)?
-        } else if !options.tls.is_empty() {
-            return Err(InvalidRestOptions::TlsWithoutHttps { url: options.url.clone() });
-        } else {
-            // Spares a plain client the system's authorities, and the need for any to be there.
-            builder.tls_certs_only([])
-        };
-        let http = builder.build().map_err(|error| InvalidRestOptions::tls(&error))?;
-        let authorization = options.authorization.as_ref().map(|it| it.header(http.get(base.clone()))).transpose()?;
-        Ok(Self {
-            http,
-            base: base.as_str().trim_end_matches('/').to_owned(),
-            authorization,
-            timeout: options.timeout,
-            connect_timeout: options.connect_timeout,
-            turns: Semaphore::new(options.concurrency.min(Semaphore::MAX_PERMITS)),
-            traffic: Traffic::default(),
-        })
+        Ok(Self::over(HttpTransport::new(options)?, options.concurrency))
+    }
+
+    /// A client whose requests, so many at once, go over `transport`.
+    pub fn over(transport: impl Transport + 'static, concurrency: usize) -> Self {
+        let turns = Semaphore::new(concurrency.clamp(1, Semaphore::MAX_PERMITS));
+        Self { transport: Box::new(transport), turns, traffic: Traffic::default() }
     }
 
     /// What this client has asked and received so far.
@@ -82,58 +46,38 @@ impl RestClient {
     }
 
     async fn get(&self, path: &str) -> Result<Answer, FlinkError> {
-        let url = format!("{}{path}", self.base);
-        let request = self.http.get(&url);
-        self.send(request, url, None).await
+        self.send(Request { path, query: &[], put: None }, None).await
     }
 
     async fn get_of_job(&self, job: JobId, path: &str) -> Result<Answer, FlinkError> {
-        let url = format!("{}/jobs/{job}{path}", self.base);
-        let request = self.http.get(&url);
-        self.send(request, url, Some(job)).await
+        let path = format!("/jobs/{job}{path}");
+        self.send(Request { path: &path, query: &[], put: None }, Some(job)).await
     }
 
     /// The metrics `names` at `path`; with aggregations, only those.
     async fn get_metrics(&self, path: &str, names: &str, aggregations: Option<&str>) -> Result<Answer, FlinkError> {
-        let bare = format!("{}{path}", self.base);
-        let mut url = Url::parse(&bare).map_err(|error| FlinkError::unexpected(&bare, error))?;
-        // Names hold whatever an operator's name holds.
-        url.query_pairs_mut().append_pair("get", names).extend_pairs(aggregations.map(|list| ("agg", list)));
-        self.send(self.http.request(Method::GET, url), bare, None).await
+        let mut query = vec![("get", names)];
+        query.extend(aggregations.map(|list| ("agg", list)));
+        self.send(Request { path, query: &query, put: None }, None).await
     }
 
-    async fn send(&self, request: RequestBuilder, url: String, job: Option<JobId>) -> Result<Answer, FlinkError> {
-        let request = match &self.authorization {
-            Some(value) => request.header(AUTHORIZATION, value.clone()),
-            None => request,
-        };
+    async fn send(&self, request: Request<'_>, job: Option<JobId>) -> Result<Answer, FlinkError> {
         // Never closed, so that there is always a turn to come.
         let _turn = self.turns.acquire().await.ok();
         self.traffic.requested();
-        let outcome = self.exchange(request, url, job).await;
+        let outcome = self.exchange(request, job).await;
         if outcome.is_err() {
             self.traffic.failed();
         }
         outcome
     }
 
-    async fn exchange(&self, request: RequestBuilder, url: String, job: Option<JobId>) -> Result<Answer, FlinkError> {
-        let broken =
-            |url: &str, error: &reqwest::Error| FlinkError::transport(url, error, self.timeout, self.connect_timeout);
-        let mut response = request.send().await.map_err(|error| broken(&url, &error))?;
-        if response.status().is_redirection() {
-            return Err(redirected(url, &response));
-        }
-        let mut body = Vec::with_capacity(response.content_length().map_or(0, |length| length.min(1 << 20) as usize));
-        while let Some(chunk) = response.chunk().await.map_err(|error| broken(&url, &error))? {
-            self.traffic.received(chunk.len());
-            if body.len() + chunk.len() > LONGEST_ANSWER {
-                return Err(FlinkError::unexpected(&url, format!("it is longer than {LONGEST_ANSWER} bytes")));
-            }
-            body.extend_from_slice(&chunk);
-        }
-        let answer = Answer { url, status: response.status(), body };
-        if answer.status.is_success() { Ok(answer) } else { Err(answer.refusal(job)) }
+    async fn exchange(&self, request: Request<'_>, job: Option<JobId>) -> Result<Answer, FlinkError> {
+        let url = self.transport.url(request.path);
+        let response = self.transport.exchange(request).await?;
+        self.traffic.received(response.body.len());
+        let answer = Answer { url, status: response.status, body: response.body };
+        if (200..300).contains(&answer.status) { Ok(answer) } else { Err(answer.refusal(job)) }
     }
 }
 
@@ -200,18 +144,17 @@ impl JobManager for RestClient {
         job: JobId,
         requirements: &ResourceRequirements,
     ) -> Result<(), FlinkError> {
-        let url = format!("{}/jobs/{job}/resource-requirements", self.base);
+        let path = format!("/jobs/{job}/resource-requirements");
         let body = serde_json::to_vec(&wire::RequirementsBody(requirements))
-            .map_err(|error| FlinkError::unexpected(&url, error))?;
-        let request = self.http.put(&url).header(CONTENT_TYPE, "application/json").body(body);
-        self.send(request, url, Some(job)).await.map(drop)
+            .map_err(|error| FlinkError::unexpected(&self.transport.url(&path), error))?;
+        self.send(Request { path: &path, query: &[], put: Some(body) }, Some(job)).await.map(drop)
     }
 }
 
 /// What came back, in full.
 struct Answer {
     url: String,
-    status: StatusCode,
+    status: u16,
     body: Vec<u8>,
 }
 
@@ -233,13 +176,13 @@ impl Answer {
     fn not_flink(&self) -> FlinkError {
         let start = String::from_utf8_lossy(&self.body).split_whitespace().collect::<Vec<_>>().join(" ");
         let start = start.chars().take(60).collect();
-        FlinkError::NotFlink { url: self.url.clone(), status: self.status.as_u16(), start }
+        FlinkError::NotFlink { url: self.url.clone(), status: self.status, start }
     }
 
     /// Why there is an error status, for a call that was about `job`.
     fn refusal(&self, job: Option<JobId>) -> FlinkError {
         let url = self.url.clone();
-        let status = self.status.as_u16();
+        let status = self.status;
         let Ok(failure) = serde_json::from_slice::<wire::Failure<'_>>(&self.body) else {
             return match status {
                 401 | 403 => FlinkError::Unauthorized { url, status },
@@ -260,21 +203,4 @@ impl Answer {
             _ => FlinkError::Refused { url, status, message: message.to_owned() },
         }
     }
-}
-
-fn redirected(url: String, response: &Response) -> FlinkError {
-    let location = response
-        .headers()
-        .get(LOCATION)
-        .map_or_else(String::new, |location| String::from_utf8_lossy(location.as_bytes()).into_owned());
-    FlinkError::Redirected { url, location }
-}
-
-/// Tells rustls whose cryptography to use, once for the process, unless somebody has.
-fn install_crypto_provider() {
-    static INSTALLED: Once = Once::new();
-    INSTALLED.call_once(|| {
-        // Fails when there is one already, which serves as well.
-        rustls::crypto::ring::default_provider().install_default().ok();
-    });
 }

@@ -183,7 +183,7 @@ async fn a_missing_required_metric_is_no_failure_while_the_job_stabilises() {
     }
     let mut job = Job::new(&[]);
     job.cluster.change(|state| state.lose(SINK, "busyTimeMsPerSecond"));
-    let expected = format!("could not find required metric BUSY_TIME_PER_SEC for {SINK} (sink)");
+    let expected = format!("could not find required metric BUSY_TIME_PER_SEC for {SINK}");
     assert_eq!(job.pass(20).await.unwrap_err().to_string(), expected);
 }
 
@@ -221,8 +221,8 @@ async fn missing_task_manager_metrics_are_a_failure_even_while_the_job_stabilise
     job.cluster.change(|state| state.lose_of_task_managers(HEAP_USED));
     for seconds in [6, 7] {
         let error = job.pass(seconds).await.unwrap_err();
-        assert!(matches!(error, CollectError::TaskManagerMetricsMissing { .. }), "{error}");
-        assert!(error.to_string().contains(HEAP_USED) && !error.is_not_ready());
+        assert!(matches!(error, CollectError::TaskManagerMetricsMissing), "{error}");
+        assert!(!error.is_not_ready());
     }
     // Not ready weighs more.
     job.cluster.change(|state| state.metrics.clear());

@@ -1,0 +1,175 @@
+//! `tidegate replay`: recorded jobs through the host again, as fast as the machine allows.
+
+use std::fmt::Write as _;
+use std::io::{self, ErrorKind, Write, stderr, stdout};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::available_parallelism;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use futures::{StreamExt, stream};
+use serde::Serialize;
+use tidegate_common::configuration::Configuration;
+use tokio::runtime::Builder;
+
+use super::logging::{self, LogFormat};
+use crate::config::parse_option;
+use crate::metrics::Metrics;
+use crate::plugin::{Limits, Runtime, Source, WasmPolicy};
+use crate::policy::Policy;
+use crate::trace::{Outcome, Replay as Replaying, ReplayedPass, Summary, Trace, compare, describe};
+
+/// A replay is not about how fast a policy is.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// Drive the host with recorded jobs, on the recorded clock
+///
+/// The answers are those of the recording: what a policy decides does not change what comes next.
+#[derive(Clone, Debug, Args)]
+pub(super) struct Replay {
+    /// Traces: JSON lines, plain or gzip'd.
+    #[arg(required = true, value_name = "TRACE")]
+    traces: Vec<PathBuf>,
+
+    /// The policy that decides, in place of the bundled one.
+    #[arg(long, value_name = "FILE.wasm")]
+    policy: Option<Source>,
+
+    /// Option over those of the trace, such as job.autoscaler.metrics.window=5m; a job's own configuration goes over it.
+    #[arg(long = "option", value_name = "KEY=VALUE", value_parser = parse_option)]
+    options: Vec<(String, String)>,
+
+    /// Write one JSON object per pass.
+    #[arg(long)]
+    json: bool,
+
+    /// Compare with what the traces expect, and fail where it differs.
+    #[arg(long)]
+    check: bool,
+
+    /// Which log lines to show: trace, debug, info, warn, error, or tracing's filter syntax.
+    #[arg(long, default_value = "off", value_name = "FILTER")]
+    log: String,
+}
+
+/// One trace, replayed.
+#[derive(Default)]
+struct Replayed {
+    text: String,
+    differences: String,
+    summary: Summary,
+    compared: usize,
+    differing: usize,
+}
+
+/// One line of `--json`.
+#[derive(Serialize)]
+struct Line<'a> {
+    trace: &'a str,
+    at: String,
+    #[serde(flatten)]
+    outcome: &'a Outcome,
+}
+
+impl Replay {
+    pub(super) fn run(self) -> Result<()> {
+        logging::start(&self.log, LogFormat::Text).context("--log")?;
+        // Wrong traces are told before anything is compiled.
+        let traces: Vec<Arc<Trace>> =
+            self.traces.iter().map(|path| Ok(Arc::new(Trace::read(path)?))).collect::<Result<_>>()?;
+        if self.check && !traces.iter().flat_map(|trace| &trace.passes).any(|pass| pass.expected.is_some()) {
+            bail!("there is nothing to compare with: the traces do not say what is expected");
+        }
+        let runtime = Builder::new_multi_thread().enable_all().build().context("starting the async runtime")?;
+        match runtime.block_on(self.replay(traces)) {
+            // Whoever reads has seen enough.
+            Err(error) if error.downcast_ref::<io::Error>().is_some_and(|it| it.kind() == ErrorKind::BrokenPipe) => {
+                Ok(())
+            }
+            done => done,
+        }
+    }
+
+    async fn replay(self, traces: Vec<Arc<Trace>>) -> Result<()> {
+        let policy = load(self.policy.clone().unwrap_or(Source::Bundled("default-policy".to_owned()))).await?;
+        let started = Instant::now();
+        let (several, check, this) = (traces.len() > 1, self.check, Arc::new(self));
+        let at_once = available_parallelism().map_or(1, usize::from);
+        let mut replays = stream::iter(traces)
+            .map(|trace| tokio::spawn(Arc::clone(&this).replay_one(trace, Arc::clone(&policy))))
+            .buffered(at_once);
+        let mut all = Summary::default();
+        let (mut compared, mut differing) = (0, 0);
+        while let Some(replayed) = replays.next().await {
+            let replayed = replayed.context("replaying")??;
+            stdout().write_all(replayed.text.as_bytes())?;
+            stderr().write_all(replayed.differences.as_bytes())?;
+            all.add(&replayed.summary);
+            compared += replayed.compared;
+            differing += replayed.differing;
+        }
+        all.took = started.elapsed();
+        if several && !this.json {
+            writeln!(stdout(), "all: {all}")?;
+        }
+        if check {
+            if differing > 0 {
+                bail!("{differing} of {compared} passes differ from what the traces expect");
+            }
+            if !this.json {
+                writeln!(stdout(), "{compared} passes compared, no differences")?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn replay_one(self: Arc<Self>, trace: Arc<Trace>, policy: Arc<dyn Policy>) -> Result<Replayed> {
+        let options: Configuration = self.options.iter().cloned().collect();
+        let started = Instant::now();
+        let mut replay = Replaying::new(Arc::clone(&trace), policy, &options);
+        let mut done = Replayed::default();
+        for recorded in &trace.passes {
+            let Some(pass) = replay.step().await else { break };
+            done.summary.count(&pass);
+            done.text.push_str(&self.shown(&trace, &pass)?);
+            if self.check
+                && let Some(differences) = compare(recorded, &pass.outcome)
+            {
+                done.compared += 1;
+                done.differing += usize::from(!differences.is_empty());
+                for difference in differences {
+                    let (trace, line, at) = (&trace.name, recorded.line, pass.at);
+                    writeln!(done.differences, "{trace}: pass of {at} (line {line}): {difference}")?;
+                }
+            }
+        }
+        done.summary.took = started.elapsed();
+        if !self.json {
+            writeln!(done.text, "{}: {}", trace.name, done.summary)?;
+        }
+        Ok(done)
+    }
+
+    fn shown(&self, trace: &Trace, pass: &ReplayedPass) -> Result<String> {
+        if self.json {
+            let line = Line { trace: &trace.name, at: pass.at.to_string(), outcome: &pass.outcome };
+            Ok(serde_json::to_string(&line)? + "\n")
+        } else if self.check {
+            Ok(String::new())
+        } else {
+            Ok(describe(pass))
+        }
+    }
+}
+
+async fn load(source: Source) -> Result<Arc<dyn Policy>> {
+    let compiling = tokio::task::spawn_blocking(move || {
+        let limits = Limits { deadline: DEADLINE, ..Limits::default() };
+        WasmPolicy::load("policy", &source, limits, &Runtime::new()?, Arc::new(Metrics::default()))
+    });
+    let policy = compiling.await?.context("the policy cannot be loaded")?;
+    policy.try_out().await.context("the policy failed its trial")?;
+    Ok(Arc::new(policy))
+}

@@ -1,0 +1,196 @@
+//! The file: JSON lines, plain or gzip'd. The first one describes the job, each other one is a pass.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::Path;
+
+use flate2::bufread::MultiGzDecoder;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use tidegate_common::configuration::Configuration;
+use tidegate_common::time::Timestamp;
+
+use super::{Outcome, TraceError};
+use crate::model::JobId;
+
+/// What every gzip'd file starts with.
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+
+/// A recorded job.
+#[derive(Debug)]
+pub struct Trace {
+    /// What the trace is called.
+    pub name: String,
+    /// What happens in it.
+    pub description: String,
+    /// Which job of the cluster it is about.
+    pub job: JobId,
+    /// The daemon's options; the job's own configuration, which goes over them, is among the answers.
+    pub options: Configuration,
+    /// At least one, in order.
+    pub passes: Vec<RecordedPass>,
+}
+
+/// What Flink answered during one pass.
+#[derive(Debug)]
+pub struct RecordedPass {
+    /// Which line of the file it is, from 1.
+    pub line: usize,
+    /// The time of the pass.
+    pub at: Timestamp,
+    /// The bodies by path.
+    pub(super) answers: HashMap<String, Box<RawValue>>,
+    /// Paths that answered with an error status.
+    pub(super) faults: HashMap<String, u16>,
+    /// What had to be done, if the trace says so.
+    pub expected: Option<Outcome>,
+}
+
+#[derive(Deserialize)]
+struct Header {
+    trace: u32,
+    name: String,
+    #[serde(default)]
+    description: String,
+    job_id: JobId,
+    #[serde(default)]
+    options: BTreeMap<String, String>,
+}
+
+#[derive(Deserialize)]
+struct Line {
+    at: String,
+    get: HashMap<String, Box<RawValue>>,
+    #[serde(default)]
+    faults: Vec<(String, u16)>,
+    expect: Option<Outcome>,
+}
+
+impl Trace {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// When it cannot be read or is no trace: the first line that is not as it should be.
+    pub fn read(path: &Path) -> Result<Self, TraceError> {
+        let name = path.display().to_string();
+        let unreadable = |source| TraceError::Read { path: name.clone(), source };
+        let mut file = BufReader::new(File::open(path).map_err(unreadable)?);
+        let start = file.fill_buf().map_err(unreadable)?;
+        if start.starts_with(&GZIP) {
+            Self::parse(&name, BufReader::new(MultiGzDecoder::new(file)))
+        } else {
+            Self::parse(&name, file)
+        }
+    }
+
+    /// Reads plain JSON lines; `path` is what they are called in errors.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn parse(path: &str, text: impl Read + BufRead) -> Result<Self, TraceError> {
+        let mut lines = text.lines().enumerate().map(|(index, line)| (index + 1, line));
+        let header = match lines.next() {
+            Some((line, text)) => parse_header(path, &text.map_err(|source| damaged(path, line, source))?)?,
+            None => return Err(TraceError::Empty { path: path.to_owned() }),
+        };
+        let mut passes = Vec::new();
+        for (line, text) in lines {
+            let text = text.map_err(|source| damaged(path, line, source))?;
+            if !text.trim().is_empty() {
+                passes.push(parse_pass(path, line, &text)?);
+            }
+        }
+        if passes.is_empty() {
+            return Err(TraceError::Empty { path: path.to_owned() });
+        }
+        let Header { name, description, job_id, options, .. } = header;
+        Ok(Self { name, description, job: job_id, options: options.into_iter().collect(), passes })
+    }
+}
+
+fn damaged(path: &str, line: usize, source: io::Error) -> TraceError {
+    TraceError::Damaged { path: path.to_owned(), line, source }
+}
+
+fn parse_header(path: &str, text: &str) -> Result<Header, TraceError> {
+    let header: Header = serde_json::from_str(text).map_err(|error| {
+        let (column, reason) = place(&error);
+        TraceError::Header { path: path.to_owned(), column, reason }
+    })?;
+    match header.trace {
+        1 => Ok(header),
+        version => Err(TraceError::Version { path: path.to_owned(), version }),
+    }
+}
+
+fn parse_pass(path: &str, line: usize, text: &str) -> Result<RecordedPass, TraceError> {
+    let wrong = |column, reason| TraceError::Pass { path: path.to_owned(), line, column, reason };
+    let parsed: Line = serde_json::from_str(text).map_err(|error| {
+        let (column, reason) = place(&error);
+        wrong(column, reason)
+    })?;
+    let at = parsed.at.parse().map_err(|error| wrong(1, format!("`at`: {error}")))?;
+    let faults = parsed.faults.into_iter().collect();
+    Ok(RecordedPass { line, at, answers: parsed.get, faults, expected: parsed.expect })
+}
+
+/// Where in its line an error is, and what it says without the line's number, which is always 1.
+fn place(error: &serde_json::Error) -> (usize, String) {
+    let text = error.to_string();
+    let reason = text.split_once(" at line ").map_or(text.as_str(), |(reason, _)| reason);
+    (error.column(), reason.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+
+    use super::*;
+
+    const HEADER: &str = r#"{"trace":1,"name":"t","job_id":"0000000000000000000000000000000a","options":{"a":"b"}}"#;
+    const PASS: &str =
+        r#"{"at":"2026-01-01T00:00:05.000Z","get":{"/jobs/overview":{"jobs":[]}},"faults":[["/x",503]]}"#;
+
+    fn error(text: &str) -> String {
+        Trace::parse("t.jsonl", text.as_bytes()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn plain_and_compressed_traces_are_read() {
+        let text = format!("{HEADER}\n{PASS}\n\n{PASS}\n");
+        let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+        gzip.write_all(text.as_bytes()).unwrap();
+        let folder = tempfile::TempDir::new().unwrap();
+        for content in [text.as_bytes(), &gzip.finish().unwrap()] {
+            let path = folder.path().join("trace");
+            std::fs::write(&path, content).unwrap();
+            let trace = Trace::read(&path).unwrap();
+            assert_eq!((trace.name.as_str(), trace.options.get("a"), trace.passes.len()), ("t", Some("b"), 2));
+            let pass = &trace.passes[1];
+            assert_eq!((pass.line, pass.at.to_string().as_str()), (4, "2026-01-01T00:00:05Z"));
+            assert_eq!(pass.faults["/x"], 503);
+            assert!(pass.expected.is_none());
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_trace_is_told_with_its_place() {
+        for (text, expected) in [
+            (String::new(), "`t.jsonl` holds no pass"),
+            (HEADER.to_owned(), "`t.jsonl` holds no pass"),
+            (PASS.to_owned(), "t.jsonl:1:92: not the first line of a trace: missing field `trace`"),
+            (HEADER.replace("\"trace\":1", "\"trace\":2"), "`t.jsonl` is a trace of version 2"),
+            (format!("{HEADER}\n{PASS}\n{{\"at\":"), "t.jsonl:3:6: not a pass of a trace: EOF while parsing a value"),
+            (format!("{HEADER}\n{}", PASS.replace("2026-01-01T", "")), "t.jsonl:2:1: not a pass of a trace: `at`: "),
+            (format!("{HEADER}\n{}", PASS.replace("503", "-1")), "t.jsonl:2:"),
+        ] {
+            assert!(error(&text).starts_with(expected), "{}", error(&text));
+        }
+        let cut = Trace::parse("t.gz", BufReader::new(MultiGzDecoder::new(GZIP.as_slice()))).unwrap_err();
+        assert!(matches!(cut, TraceError::Damaged { line: 1, .. }), "{cut}");
+    }
+}

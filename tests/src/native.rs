@@ -1,0 +1,171 @@
+//! The bundled policy without its component: `policy-kit`, called directly.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use tidegate::model::{
+    Decision, Evaluated, Event, EventKind, Failure, GlobalMetric, Observation, Scalar, ScalingMetric, ShipStrategy,
+    Target, Verdict, Vertex,
+};
+use tidegate::policy::{Policy, PolicyError};
+use tidegate_common::configuration::Configuration;
+use tidegate_common::time::Timestamp;
+use tidegate_policy_kit as kit;
+use tidegate_policy_kit::view::{self, View};
+
+/// Decides as the bundled component does, in the host's own process.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NativePolicy;
+
+#[async_trait]
+impl Policy for NativePolicy {
+    fn name(&self) -> &str {
+        "native"
+    }
+
+    async fn check_options(&self, _: &str, configuration: &Configuration) -> Result<Vec<String>, PolicyError> {
+        Ok(kit::check_options(configuration))
+    }
+
+    async fn decide(&self, observation: Arc<Observation>) -> Result<Decision, PolicyError> {
+        match kit::decide(&Seen(&observation)) {
+            Ok(decision) => into_decision(decision),
+            Err(kit::Failure::Evaluating(reason)) => Err(Failure::Evaluating(reason).into()),
+            Err(kit::Failure::Executing(reason)) => Err(Failure::Executing(reason).into()),
+        }
+    }
+}
+
+/// An observation, as the policy sees it.
+struct Seen<'a>(&'a Observation);
+
+impl Seen<'_> {
+    fn of_vertices<T>(&self, get: impl Fn(&Vertex) -> T) -> Vec<T> {
+        self.0.topology.vertices.iter().map(get).collect()
+    }
+}
+
+impl View for Seen<'_> {
+    fn now(&self) -> Timestamp {
+        self.0.now
+    }
+
+    fn running_since(&self) -> Timestamp {
+        self.0.running_since
+    }
+
+    fn window_full_at(&self) -> Timestamp {
+        self.0.window_full_at
+    }
+
+    fn options(&self, prefixes: &[&str]) -> Configuration {
+        let wanted = |key: &str| prefixes.iter().any(|prefix| key.starts_with(prefix));
+        self.0.configuration.iter().filter(|(key, _)| wanted(key)).collect()
+    }
+
+    fn vertices(&self) -> Vec<String> {
+        self.of_vertices(|vertex| vertex.id.to_string())
+    }
+
+    fn parallelism(&self) -> Vec<u32> {
+        self.of_vertices(|vertex| vertex.parallelism)
+    }
+
+    fn max_parallelism(&self) -> Vec<u32> {
+        self.of_vertices(|vertex| vertex.max_parallelism)
+    }
+
+    fn source_partitions(&self) -> Vec<u32> {
+        self.of_vertices(|vertex| vertex.source_partitions)
+    }
+
+    fn slot_sharing_groups(&self) -> Vec<Option<String>> {
+        self.of_vertices(|vertex| vertex.slot_sharing_group.clone())
+    }
+
+    fn excluded(&self) -> Vec<bool> {
+        self.0.excluded.clone()
+    }
+
+    fn edges(&self) -> Vec<view::Edge> {
+        let edges = self.0.topology.edges.iter();
+        edges.map(|edge| view::Edge { from: edge.from, to: edge.to, ship: ship(edge.ship) }).collect()
+    }
+
+    fn sample_times(&self) -> Vec<Timestamp> {
+        self.0.window.iter().map(|sample| sample.at).collect()
+    }
+
+    fn metric(&self, name: &str) -> Option<Vec<f64>> {
+        Some(self.0.metric(ScalingMetric::from_name(name)?))
+    }
+
+    fn global_metric(&self, name: &str) -> Option<Vec<f64>> {
+        Some(self.0.global_metric(GlobalMetric::from_name(name)?))
+    }
+
+    fn state(&self, key: &str) -> Option<String> {
+        self.0.state.get(key).cloned()
+    }
+}
+
+fn ship(ship: ShipStrategy) -> view::ShipStrategy {
+    match ship {
+        ShipStrategy::Hash => view::ShipStrategy::Hash,
+        ShipStrategy::Rebalance => view::ShipStrategy::Rebalance,
+        ShipStrategy::Rescale => view::ShipStrategy::Rescale,
+        ShipStrategy::Forward => view::ShipStrategy::Forward,
+        ShipStrategy::Custom => view::ShipStrategy::Custom,
+        ShipStrategy::Broadcast => view::ShipStrategy::Broadcast,
+        ShipStrategy::Global => view::ShipStrategy::Global,
+        ShipStrategy::Shuffle => view::ShipStrategy::Shuffle,
+        ShipStrategy::Unknown => view::ShipStrategy::Unknown,
+    }
+}
+
+fn into_decision(decision: kit::Decision) -> Result<Decision, PolicyError> {
+    // Destructured, so that a new field is a compile error and not a silent loss.
+    let kit::Decision { verdict, recommended, evaluated, evaluated_global, events, state } = decision;
+    let verdict = match verdict {
+        kit::decision::Verdict::Hold(reason) => Verdict::Hold { reason },
+        kit::decision::Verdict::Scale(targets) => {
+            Verdict::Scale(targets.into_iter().map(into_target).collect::<Result<_, _>>()?)
+        }
+    };
+    let evaluated = evaluated.into_iter().map(|kit::decision::Column { metric, current, average }| Evaluated {
+        metric: metric.to_owned(),
+        current,
+        average,
+    });
+    let evaluated_global = evaluated_global.into_iter().map(|kit::decision::Scalar { metric, current, average }| {
+        Scalar { metric: metric.to_owned(), current, average }
+    });
+    Ok(Decision {
+        verdict,
+        recommended,
+        evaluated: evaluated.collect(),
+        evaluated_global: evaluated_global.collect(),
+        events: events.into_iter().map(into_event).collect(),
+        state,
+    })
+}
+
+fn into_target(target: kit::decision::Target) -> Result<Target, PolicyError> {
+    let kit::decision::Target { vertex, parallelism } = target;
+    let broken = |error| PolicyError::Broken { policy: "native".to_owned(), source: Box::new(error) };
+    Ok(Target { vertex: vertex.parse().map_err(broken)?, parallelism })
+}
+
+fn into_event(event: kit::decision::Event) -> Event {
+    let kit::decision::Event { severity, reason, message, message_key, interval } = event;
+    Event {
+        kind: match severity {
+            kit::decision::Severity::Normal => EventKind::Normal,
+            kit::decision::Severity::Warning => EventKind::Warning,
+        },
+        reason: reason.to_owned(),
+        message,
+        message_key,
+        interval,
+    }
+}

@@ -1,0 +1,103 @@
+//! The golden traces: recorded jobs, and what Apache's Java autoscaler did about them in every pass.
+
+#![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tidegate::metrics::Metrics;
+use tidegate::model::Verdict;
+use tidegate::plugin::{Limits, Runtime, Source, WasmPolicy};
+use tidegate::policy::Policy;
+use tidegate::trace::{Replay, ReplayedPass, Trace, compare};
+use tidegate_common::configuration::Configuration;
+use tidegate_tests::native::NativePolicy;
+use tokio::task::JoinSet;
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("traces")
+}
+
+/// The number of passes of every trace, as the index has it.
+fn index() -> BTreeMap<String, usize> {
+    let index = fs::read_to_string(folder().join("index.tsv")).unwrap();
+    let entry = |line: &str| {
+        let columns: Vec<&str> = line.split('\t').collect();
+        (columns[0].to_owned(), columns[3].parse().unwrap())
+    };
+    index.lines().skip(1).map(entry).collect()
+}
+
+fn component() -> Arc<dyn Policy> {
+    // How fast the machine is has no say here.
+    let limits = Limits { deadline: Duration::from_secs(60), ..Limits::default() };
+    let source = Source::Bundled("default-policy".to_owned());
+    let metrics = Arc::new(Metrics::default());
+    Arc::new(WasmPolicy::load("component", &source, limits, &Runtime::new().unwrap(), metrics).unwrap())
+}
+
+/// What of a pass has to be the same bit for bit, whoever decided. The doubles are in the outcome, written out in full.
+fn exactly(pass: &ReplayedPass) -> (String, &BTreeMap<String, String>, Option<(&Verdict, &[u32])>) {
+    let decision = pass.record.as_ref().and_then(|record| record.decision.as_ref());
+    let outcome = serde_json::to_string(&pass.outcome).unwrap();
+    (outcome, &pass.state, decision.map(|decision| (&decision.verdict, decision.recommended.as_slice())))
+}
+
+/// Replays one trace twice, pass beside pass; how many were compared, and what was wrong.
+async fn check(trace: Arc<Trace>, component: Arc<dyn Policy>) -> (usize, Vec<String>) {
+    let options = Configuration::default();
+    let mut replays = [component, Arc::new(NativePolicy)].map(|it| Replay::new(Arc::clone(&trace), it, &options));
+    let mut wrong = Vec::new();
+    for recorded in &trace.passes {
+        let [component, native] = &mut replays;
+        let (component, native) = (component.step().await.unwrap(), native.step().await.unwrap());
+        let place = format!("{}:{}", trace.name, recorded.line);
+        let differences = compare(recorded, &component.outcome).unwrap();
+        wrong.extend(differences.iter().map(|difference| format!("{place}: {difference}")));
+        if exactly(&component) != exactly(&native) {
+            wrong.push(format!("{place}: component {:?}, native {:?}", exactly(&component), exactly(&native)));
+        }
+    }
+    (trace.passes.len(), wrong)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_golden_trace_is_decided_as_the_java_autoscaler_did() {
+    let started = Instant::now();
+    let component = component();
+    let compiled = started.elapsed();
+    let index = index();
+    assert_eq!(index.len(), 110);
+    let mut checks = JoinSet::new();
+    for name in index.keys() {
+        let trace = Arc::new(Trace::read(&folder().join(format!("{name}.jsonl.gz"))).unwrap());
+        assert_eq!((&trace.name, trace.passes.len()), (name, index[name]));
+        checks.spawn(check(trace, Arc::clone(&component)));
+    }
+    let (mut compared, mut wrong) = (0, Vec::new());
+    while let Some(checked) = checks.join_next().await {
+        let (passes, found) = checked.unwrap();
+        compared += passes;
+        wrong.extend(found);
+    }
+    println!("{compared} passes compared in {:?}, {compiled:?} of it to compile the policy", started.elapsed());
+    assert_eq!(wrong, [""; 0]);
+    assert_eq!(compared, index.values().sum::<usize>());
+}
+
+#[tokio::test]
+async fn options_go_over_those_of_the_trace() {
+    let trace = Arc::new(Trace::read(&folder().join("not-running.jsonl.gz")).unwrap());
+    let options = Configuration::from_iter([("job.autoscaler.scaling.enabled", "false")]);
+    let mut replay = Replay::new(Arc::clone(&trace), Arc::new(NativePolicy), &options);
+    let mut reports = 0;
+    while let Some(pass) = replay.step().await {
+        assert_eq!((pass.outcome.scaled, pass.outcome.put), (false, None));
+        reports +=
+            pass.outcome.events.iter().filter(|event| event.message.contains("Scaling execution disabled")).count();
+    }
+    assert!(reports > 0);
+}
