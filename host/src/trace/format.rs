@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader};
 use std::path::Path;
 
 use flate2::bufread::MultiGzDecoder;
@@ -88,7 +88,7 @@ impl Trace {
     ///
     /// # Errors
     /// As [`read`](Self::read).
-    pub fn parse(path: &str, text: impl Read + BufRead) -> Result<Self, TraceError> {
+    pub fn parse(path: &str, text: impl BufRead) -> Result<Self, TraceError> {
         let mut lines = text.lines().enumerate().map(|(index, line)| (index + 1, line));
         let header = match lines.next() {
             Some((line, text)) => parse_header(path, &text.map_err(|source| damaged(path, line, source))?)?,
