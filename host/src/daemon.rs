@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use thiserror::Error;
 use tidegate_common::time::Timestamp;
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::timeout;
 use tracing::{error, info, warn};
@@ -125,7 +125,7 @@ impl Daemon {
             records: Arc::clone(&records),
             interval: config.control.interval.0,
             forget_after: config.control.forget_after.0,
-            concurrency: Arc::new(Semaphore::new(usize::from(config.control.concurrency.get()))),
+            concurrency: usize::from(config.control.concurrency.get()),
             readiness: Arc::clone(&readiness),
             clock: Arc::new(now),
         };

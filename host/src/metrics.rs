@@ -1,5 +1,7 @@
 //! What the daemon counts about itself, in Prometheus' words.
 
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -8,6 +10,9 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
+
+/// Reasons of events that are told apart: policies make them up, and each is a series of its own.
+const MOST_REASONS: usize = 100;
 
 /// Counters of the whole process. Cheap to share; every method only counts.
 pub struct Metrics {
@@ -19,6 +24,7 @@ pub struct Metrics {
     plugin_calls: Family<PluginLabels, Counter>,
     plugin_time: Family<PluginName, Histogram, fn() -> Histogram>,
     events: Family<EventLabels, Counter>,
+    reasons: Mutex<BTreeSet<String>>,
     events_dropped: Family<PluginName, Counter>,
     list_errors: Family<ClusterLabels, Counter>,
 }
@@ -98,6 +104,7 @@ impl Default for Metrics {
             plugin_calls,
             plugin_time,
             events,
+            reasons: Mutex::default(),
             events_dropped,
             list_errors,
         }
@@ -140,8 +147,13 @@ impl Metrics {
         self.plugin_time.get_or_create(&PluginName { plugin: plugin.to_owned() }).observe(took.as_secs_f64());
     }
 
-    /// An event is handed to the handlers.
+    /// An event is handed to the handlers. Its reason is `other` where there are too many already.
     pub fn event(&self, cluster: &str, reason: &str) {
+        let mut reasons = self.reasons.lock().unwrap_or_else(PoisonError::into_inner);
+        if reasons.len() < MOST_REASONS && !reasons.contains(reason) {
+            reasons.insert(reason.to_owned());
+        }
+        let reason = if reasons.contains(reason) { reason } else { "other" };
         self.events.get_or_create(&EventLabels { cluster: cluster.to_owned(), reason: reason.to_owned() }).inc();
     }
 

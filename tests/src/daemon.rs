@@ -4,6 +4,7 @@ use std::env;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
+use std::thread;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -39,7 +40,8 @@ impl Daemon {
             tidegate.arg("--option").arg(format!("{key}={value}"));
         }
         let daemon = Self { process: Process::start("tidegate", &mut tidegate, folder)?, address };
-        eventually("the metrics of the daemon", START_WITHIN, || daemon.metrics(), |_| true)?;
+        eventually("the metrics of the daemon", START_WITHIN, || daemon.metrics(), |_| true)
+            .inspect_err(|_| daemon.process.print_tail())?;
         Ok(daemon)
     }
 
@@ -88,7 +90,9 @@ impl Daemon {
 
 impl Drop for Daemon {
     fn drop(&mut self) {
-        self.process.print_tail_on_panic();
+        if thread::panicking() {
+            self.process.print_tail();
+        }
     }
 }
 

@@ -4,7 +4,6 @@ use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::thread;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -49,16 +48,14 @@ impl Process {
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
-    /// Prints the end of its log when a test is failing. It is the owner who calls this, while everything still runs:
-    /// what is said about the end of other processes would only hide what led to it.
+    /// Prints the end of its log. It is the owner who calls this when a test fails, while everything still runs: what
+    /// is said about the end of other processes would only hide what led to it.
     #[expect(clippy::print_stderr, reason = "a failing test shows what its programs said")]
-    pub(crate) fn print_tail_on_panic(&self) {
-        if thread::panicking() {
-            let log = self.log().unwrap_or_default();
-            let lines: Vec<_> = log.lines().collect();
-            let tail = lines.get(lines.len().saturating_sub(TAIL_LINES)..).unwrap_or_default();
-            eprintln!("the end of {}:\n{}\n", self.log.display(), tail.join("\n"));
-        }
+    pub(crate) fn print_tail(&self) {
+        let log = self.log().unwrap_or_default();
+        let lines: Vec<_> = log.lines().collect();
+        let tail = lines.get(lines.len().saturating_sub(TAIL_LINES)..).unwrap_or_default();
+        eprintln!("the end of {}:\n{}\n", self.log.display(), tail.join("\n"));
     }
 
     /// Its exit status, if it has ended.

@@ -77,8 +77,8 @@ fn follows_its_load(version: Version) {
     eventually("scale-down", Duration::from_secs(150), parallelism, |now| *now == calm).unwrap();
     eventually("all tasks running", Duration::from_secs(20), || job.all_tasks_run(), |run| *run).unwrap();
 
-    assert!(counted(&daemon, "passes", &["stage=\"executed\""]) >= 50.0);
-    assert!(counted(&daemon, "decisions", &["verdict=\"hold\""]) >= 50.0);
+    assert!(counted(&daemon, "passes", &["stage=\"executed\""]) >= 30.0);
+    assert!(counted(&daemon, "decisions", &["verdict=\"hold\""]) >= 30.0);
     assert!(counted(&daemon, "decisions", &["verdict=\"scale\""]) >= 2.0, "at least once up and once down");
     assert!(counted(&daemon, "rescales", &["outcome=\"requested\""]) >= 2.0);
     assert_eq!(counted(&daemon, "rescales", &["outcome=\"failed\""]), 0.0);

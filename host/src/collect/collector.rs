@@ -81,6 +81,10 @@ impl Collector {
         if topology.vertices.is_empty() {
             return Err(CollectError::NoPlan);
         }
+        // The graph of a job that restarts shows parallelisms that it never had.
+        if !details.is_running {
+            return Err(CollectError::NotRunning);
+        }
         let running_since = details.running_since.ok_or(CollectError::NoRunningTimestamp)?;
         let stable_since = running_since.plus(options.stabilization);
         let window_full_at = window::full_at(&self.window, stable_since, now, options.window);

@@ -17,6 +17,9 @@ pub enum CollectError {
     /// A call to the cluster failed.
     #[error("the cluster could not be read")]
     Cluster(#[from] FlinkError),
+    /// The job has stopped running since the list of jobs was read.
+    #[error("the job is not running any more")]
+    NotRunning,
     /// The job has no vertices yet: it waits for resources.
     #[error("the job's plan has no vertices yet")]
     NoPlan,
@@ -51,6 +54,6 @@ pub enum CollectError {
 impl CollectError {
     /// Whether the job merely needs more time after its start, so that nobody need be told.
     pub fn is_not_ready(&self) -> bool {
-        matches!(self, Self::NoPlan | Self::MetricMissing { stabilizing: true, .. })
+        matches!(self, Self::NotRunning | Self::NoPlan | Self::MetricMissing { stabilizing: true, .. })
     }
 }

@@ -10,7 +10,7 @@ use super::Span;
 pub struct ControlConfig {
     /// Time between two passes of a job.
     pub interval: Span,
-    /// Passes at the same time, over all clusters.
+    /// Passes at the same time in each cluster.
     pub concurrency: std::num::NonZeroU16,
     /// How long the state of a job that is gone is kept for its redeploy.
     pub forget_after: Span,

@@ -1,5 +1,6 @@
 //! The loop over one cluster: passes of one job never overlap, and none delays another.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,8 +40,8 @@ pub struct Controller {
     pub interval: Duration,
     /// How long the state of a job that is gone is kept for a redeploy.
     pub forget_after: Duration,
-    /// Passes at the same time, over all clusters.
-    pub concurrency: Arc<Semaphore>,
+    /// Passes at the same time in each cluster: a cluster that hangs takes no turns from the others.
+    pub concurrency: usize,
     /// Told when a cluster has been looked at.
     pub readiness: Arc<Readiness>,
     /// Tells the time: the only clock that decisions know.
@@ -57,7 +58,7 @@ impl Controller {
             tokio::select! {
                 biased;
                 () = stopped(&mut stop) => break,
-                Some(done) = watch.passes.join_next_with_id() => watch.finish(done),
+                true = watch.finish_one() => {}
                 _ = ticks.tick() => watch.look().await,
             }
         }
@@ -91,6 +92,7 @@ pub struct Watch {
     /// Whose state is kept although the job is gone, and since when.
     gone: HashMap<StateKey, Timestamp>,
     passes: JoinSet<Done>,
+    turns: Arc<Semaphore>,
     /// Which pass is whose, for passes that end without an answer.
     owners: HashMap<Id, JobId>,
     /// Whether the last look at the job list succeeded.
@@ -102,8 +104,10 @@ pub struct Watch {
 impl Watch {
     /// Nothing is looked at yet.
     pub fn new(controller: Controller, cluster: Cluster) -> Self {
+        let turns = Arc::new(Semaphore::new(controller.concurrency));
         Self {
             controller,
+            turns,
             cluster: Arc::new(cluster),
             jobs: HashMap::new(),
             gone: HashMap::new(),
@@ -116,9 +120,18 @@ impl Watch {
 
     /// Waits until every pass under way is over.
     pub async fn settle(&mut self) {
-        while let Some(done) = self.passes.join_next_with_id().await {
-            self.finish(done);
-        }
+        while self.finish_one().await {}
+    }
+
+    /// Waits until one of the passes under way is over. False, at once, if there is none.
+    pub async fn finish_one(&mut self) -> bool {
+        let done = self.passes.join_next_with_id().await;
+        done.map(|done| self.finish(done)).is_some()
+    }
+
+    /// How many passes are under way.
+    pub fn under_way(&self) -> usize {
+        self.passes.len()
     }
 
     /// Looks at the job list once, and starts a pass of every job that has none under way.
@@ -137,15 +150,31 @@ impl Watch {
         }
         self.forget_gone(&jobs).await;
         let ambiguous = ambiguous_names(&jobs);
+        let leaving = self.leaving(&jobs);
         for job in &jobs {
-            // A job that is over is never looked at again, and leaves its state to its successor.
-            if job.status.is_terminal() {
+            // A job that ends is never looked at again, and leaves its state to its successor.
+            if job.status.is_ending() {
                 continue;
             }
-            let watched = self.jobs.entry(job.id).or_insert_with(|| watch_job(&self.cluster.name, job, &ambiguous));
+            let watched = match self.jobs.entry(job.id) {
+                Entry::Occupied(place) => place.into_mut(),
+                Entry::Vacant(place) => {
+                    let state_key = state_key(&self.cluster.name, job, &ambiguous);
+                    if leaving.contains(&state_key) {
+                        continue;
+                    }
+                    place.insert(watch_job(&self.cluster.name, job, state_key, &ambiguous))
+                }
+            };
             self.gone.remove(&watched.state_key);
             if let Some(memory) = watched.memory.take() {
-                let pass = one_pass(self.controller.clone(), Arc::clone(&self.cluster), memory, job.clone());
+                let pass = one_pass(
+                    self.controller.clone(),
+                    Arc::clone(&self.turns),
+                    Arc::clone(&self.cluster),
+                    memory,
+                    job.clone(),
+                );
                 let span = info_span!("pass", cluster = self.cluster.name, job = %job.id, name = job.name);
                 let task = self.passes.spawn(pass.instrument(span));
                 self.owners.insert(task.id(), job.id);
@@ -162,12 +191,20 @@ impl Watch {
         }
     }
 
-    /// Forgets jobs that left the list or are over, and the state of those that are gone for long.
+    /// The state of jobs that are gone but for a pass under way. It may still write, so that a successor has to wait.
+    fn leaving(&self, listed: &[Job]) -> HashSet<StateKey> {
+        let living = living(listed);
+        let leaving = self.jobs.iter().filter(|(id, _)| !living.contains(id));
+        leaving.map(|(_, watched)| watched.state_key.clone()).collect()
+    }
+
+    /// Forgets jobs that left the list or end, and the state of those that are gone for long. A job whose pass is
+    /// under way is forgotten when that is over: should it come back meanwhile, it must not get a second one.
     async fn forget_gone(&mut self, listed: &[Job]) {
         let now = (self.controller.clock)();
-        let living: HashSet<JobId> = listed.iter().filter(|job| !job.status.is_terminal()).map(|job| job.id).collect();
+        let living = living(listed);
         let (records, events) = (&self.controller.records, &self.controller.pass.events);
-        for (id, watched) in self.jobs.extract_if(|id, _| !living.contains(id)) {
+        for (id, watched) in self.jobs.extract_if(|id, watched| !living.contains(id) && watched.memory.is_some()) {
             let key = JobKey { cluster: self.cluster.name.clone(), id };
             info!(job = %key, "job is gone");
             records.forget(&key);
@@ -187,7 +224,6 @@ impl Watch {
         match done {
             Ok((task, Done { memory, record })) => {
                 self.owners.remove(&task);
-                // A job that left the list meanwhile is forgotten already.
                 if let Some(watched) = self.jobs.get_mut(&memory.key.id) {
                     watched.memory = Some(memory);
                     if let Some(record) = record {
@@ -206,19 +242,29 @@ impl Watch {
     }
 }
 
-fn watch_job(cluster: &str, job: &Job, ambiguous: &BTreeSet<&str>) -> Watched {
+/// The jobs of the list that do not end.
+fn living(listed: &[Job]) -> HashSet<JobId> {
+    listed.iter().filter(|job| !job.status.is_ending()).map(|job| job.id).collect()
+}
+
+fn watch_job(cluster: &str, job: &Job, state_key: StateKey, ambiguous: &BTreeSet<&str>) -> Watched {
     if ambiguous.contains(job.name.as_str()) {
         warn!(cluster, job = %job.id, name = job.name,
             "another running job has the same name: this one's state is kept by its id");
     }
     let key = JobKey { cluster: cluster.to_owned(), id: job.id };
-    let state_key = state_key(cluster, job, ambiguous);
     let memory = JobMemory::new(key, &job.name, state_key.clone());
     Watched { state_key, memory: Some(Box::new(memory)) }
 }
 
-async fn one_pass(controller: Controller, cluster: Arc<Cluster>, mut memory: Box<JobMemory>, job: Job) -> Done {
-    let Ok(_turn) = controller.concurrency.acquire().await else {
+async fn one_pass(
+    controller: Controller,
+    turns: Arc<Semaphore>,
+    cluster: Arc<Cluster>,
+    mut memory: Box<JobMemory>,
+    job: Job,
+) -> Done {
+    let Ok(_turn) = turns.acquire().await else {
         return Done { memory, record: None };
     };
     let now = (controller.clock)();

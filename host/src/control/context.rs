@@ -28,7 +28,7 @@ pub(super) async fn context(
 /// The names that more than one living job of the list has: their state is kept by name and id.
 pub(super) fn ambiguous_names(jobs: &[Job]) -> BTreeSet<&str> {
     let mut seen = BTreeSet::new();
-    let living = jobs.iter().filter(|job| !job.status.is_terminal());
+    let living = jobs.iter().filter(|job| !job.status.is_ending());
     living.filter(|job| !seen.insert(job.name.as_str())).map(|job| job.name.as_str()).collect()
 }
 
@@ -72,7 +72,7 @@ mod tests {
     fn two_living_jobs_of_one_name_are_told_apart_by_their_ids() {
         let jobs = [
             job(1, "orders", JobStatus::Running),
-            job(2, "orders", JobStatus::Canceled),
+            job(2, "orders", JobStatus::Cancelling),
             job(3, "clicks", JobStatus::Running),
             job(4, "clicks", JobStatus::Created),
         ];

@@ -1,10 +1,11 @@
-//! What no policy can pass: pure checks of a decision against the job that it is about.
+//! What no policy can pass: pure checks of a decision against the job that it is about, and its state.
 
 use std::collections::BTreeMap;
 
 use thiserror::Error;
 
 use crate::model::{Target, Topology, VertexId};
+use crate::state::PARALLELISM_OVERRIDES;
 
 /// A decision that breaks the contract. The pass holds.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -29,7 +30,22 @@ pub(super) enum Refused {
         /// What was asked for.
         parallelism: u32,
     },
+    /// A change of what only the host may change: targets that nobody has checked.
+    #[error("the policy changes `{key}` in the job's state, which is the host's own")]
+    HostsOwn {
+        /// The key.
+        key: String,
+    },
+    /// More than may be remembered of a job.
+    #[error("the policy keeps {bytes} bytes in the job's state: at most {MOST_STATE} may be kept")]
+    TooMuchState {
+        /// How much there would be.
+        bytes: usize,
+    },
 }
+
+/// Bytes of all keys and texts that a policy may keep for one job.
+const MOST_STATE: usize = 4 << 20;
 
 /// The bounds that the operator sets for every vertex of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,6 +88,26 @@ pub(super) fn admit(
         }
     }
     Ok(admitted)
+}
+
+/// Checks what a policy wants to be remembered (`Some`) and forgotten (`None`), on top of what already `is` remembered.
+///
+/// # Errors
+/// When it must not be.
+pub(super) fn admit_state(changes: &[(String, Option<String>)], is: &BTreeMap<String, String>) -> Result<(), Refused> {
+    if let Some((key, _)) = changes.iter().find(|(key, _)| key == PARALLELISM_OVERRIDES) {
+        return Err(Refused::HostsOwn { key: key.clone() });
+    }
+    let mut sizes: BTreeMap<&str, usize> =
+        is.iter().map(|(key, text)| (key.as_str(), key.len() + text.len())).collect();
+    for (key, text) in changes {
+        match text {
+            Some(text) => sizes.insert(key, key.len() + text.len()),
+            None => sizes.remove(key.as_str()),
+        };
+    }
+    let bytes = sizes.values().sum();
+    if bytes > MOST_STATE { Err(Refused::TooMuchState { bytes }) } else { Ok(()) }
 }
 
 #[cfg(test)]
@@ -131,6 +167,23 @@ mod tests {
             (vec![target(1, 4_000_000_000)], Refused::NoParallelism { vertex, parallelism: 4_000_000_000 }),
         ] {
             assert_eq!(admit(&targets, &job(), &[], BOUNDS), Err(expected));
+        }
+    }
+
+    #[test]
+    fn a_policy_keeps_no_more_than_it_may_and_nothing_of_the_hosts() {
+        let keep = |key: &str, bytes| (key.to_owned(), Some("x".repeat(bytes)));
+        let is = BTreeMap::from([("old".to_owned(), "x".repeat(MOST_STATE - 10))]);
+        let own = Refused::HostsOwn { key: "parallelismOverrides".to_owned() };
+        for (changes, expected) in [
+            (vec![keep("new", 4)], Ok(())),
+            (vec![keep("new", 5)], Err(Refused::TooMuchState { bytes: MOST_STATE + 1 })),
+            (vec![keep("new", 5), ("old".to_owned(), None)], Ok(())),
+            (vec![keep("old", 5)], Ok(())),
+            (vec![keep("parallelismOverrides", 5)], Err(own.clone())),
+            (vec![("parallelismOverrides".to_owned(), None)], Err(own)),
+        ] {
+            assert_eq!(admit_state(&changes, &is), expected);
         }
     }
 

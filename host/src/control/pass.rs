@@ -12,7 +12,7 @@ use tidegate_common::validate::validate;
 use tracing::{debug, info, warn};
 
 use super::context::compose_targets;
-use super::guard::{OperatorBounds, admit};
+use super::guard::{OperatorBounds, admit, admit_state};
 use super::job::JobMemory;
 use super::realize::realize;
 use super::{DecisionRecord, Policies, Realization, Stage};
@@ -122,29 +122,34 @@ impl Pass {
             };
             at(stage, describe(&error))
         })?;
-        self.take(state, policy.name(), &observation, &decision).map_err(|error| at(Stage::Executing, error))?;
+        let taken = self.take(state, policy.name(), &observation, &decision);
+        let is_news = taken.map_err(|error| at(Stage::Executing, error))?;
         for event in &decision.events {
             record.events.push(event.clone());
-            self.events.tell(&context.key, &context.name, record.at, undelayed(event, &decision.verdict));
+            let told = if is_news { undelayed(event) } else { event.clone() };
+            self.events.tell(&context.key, &context.name, record.at, told);
         }
         record.decision = Some(decision);
         self.flush(state, record.stage).await
     }
 
-    /// Takes a decision into the job's state, if it may be taken.
+    /// Takes a decision into the job's state, if it may be taken. Says whether the job has other targets now: while
+    /// slots are missing, a policy may well decide the same in every pass.
     fn take(
         &self,
         state: &mut JobState,
         policy: &str,
         observation: &Observation,
         decision: &Decision,
-    ) -> Result<(), String> {
+    ) -> Result<bool, String> {
         let configuration = &observation.configuration;
         let (verdict, word) = match &decision.verdict {
             Verdict::Scale(targets) => (Some(targets), "scale"),
             Verdict::Hold { .. } => (None, "hold"),
         };
         self.metrics.decision(&observation.cluster, word);
+        admit_state(&decision.state, &observation.state).map_err(|error| error.to_string())?;
+        let mut is_news = false;
         if let Some(targets) = verdict {
             let advisory = !configuration.read(&options::SCALING_ENABLED).map_err(|error| describe(&error))?;
             let early = !observation.is_window_full() || observation.window.len() < 2;
@@ -158,15 +163,19 @@ impl Pass {
             };
             let admitted = admit(targets, &observation.topology, &observation.excluded, bounds)
                 .map_err(|error| error.to_string())?;
-            let (job, name) = (observation.job, &observation.job_name);
-            info!(%job, name, policy, targets = describe_targets(observation, &admitted), "scaling decided");
+            is_news = state.overrides() != admitted;
+            if is_news {
+                let (job, name) = (observation.job, &observation.job_name);
+                info!(%job, name, policy, targets = describe_targets(observation, &admitted), "scaling decided");
+            }
             state.set_overrides(&admitted);
         }
         state.apply(decision.state.iter().cloned());
-        Ok(())
+        Ok(is_news)
     }
 
-    /// Holds the job at its targets, whatever happened before.
+    /// Holds the job at its targets, whatever happened before. In advisory mode they are shown, and not held: they may
+    /// be from before it was switched on.
     async fn hold(
         &self,
         cluster: &dyn JobManager,
@@ -176,7 +185,8 @@ impl Pass {
     ) {
         let Some(state) = &memory.state else { return };
         record.targets = compose_targets(&state.overrides(), &context.configuration, &memory.excluded);
-        if context.status != JobStatus::Running {
+        let may_scale = context.configuration.read(&options::SCALING_ENABLED).unwrap_or(false);
+        if context.status != JobStatus::Running || !may_scale {
             return;
         }
         let (realization, event) = realize(cluster, context, &record.targets, memory.topology.as_ref()).await;
@@ -294,13 +304,10 @@ fn warning(reason: &str, message: String, interval: Option<Duration>) -> Event {
     Event { kind: EventKind::Warning, reason: reason.to_owned(), message, message_key: None, interval }
 }
 
-/// The event as it is told: what was done is told every time, not once in an interval.
-fn undelayed(event: &Event, verdict: &Verdict) -> Event {
-    let mut event = event.clone();
-    if matches!(verdict, Verdict::Scale(_)) && event.kind == EventKind::Normal {
-        event.interval = None;
-    }
-    event
+/// The event of a decision that changes something: what was done is told every time, not once in an interval.
+fn undelayed(event: &Event) -> Event {
+    let interval = if event.kind == EventKind::Normal { None } else { event.interval };
+    Event { interval, ..event.clone() }
 }
 
 fn is_enabled(configuration: &Configuration) -> bool {

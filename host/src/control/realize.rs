@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use tracing::{info, warn};
+use tracing::info;
 
 use super::Realization;
 use crate::flink::{FlinkError, JobManager};
@@ -43,10 +43,7 @@ pub(super) async fn realize(
             nothing(if in_place { Realization::InPlace } else { Realization::Pending })
         }
         Err(error @ FlinkError::NotAdaptive { .. }) => nothing(Realization::Impossible { reason: error.to_string() }),
-        Err(error) => {
-            warn!(job = %context.key, name = context.name, %error, "rescale failed");
-            nothing(Realization::Failed { reason: error.to_string() })
-        }
+        Err(error) => nothing(Realization::Failed { reason: error.to_string() }),
     }
 }
 

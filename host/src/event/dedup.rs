@@ -1,6 +1,8 @@
 //! De-duplication: of the events of one key, the first in every interval passes, the others are counted.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
 use tidegate_common::time::Timestamp;
@@ -10,10 +12,16 @@ use crate::model::{Event, EventKind, JobKey};
 /// A warning that names no interval, told in every pass that fails the same way, is passed on this often.
 const REPEATED_WARNING: Duration = Duration::from_secs(30 * 60);
 
+/// Keys that are remembered of one job. Beyond that the oldest is forgotten: an event too many does less harm than a
+/// policy that fills the memory.
+const MOST_KEYS: usize = 1000;
+
 /// Remembers what was told, and when.
 #[derive(Debug, Default)]
 pub struct Deduplicator {
-    told: HashMap<JobKey, HashMap<(String, String), Told>>,
+    /// By the digest of reason and key, whose texts can be long.
+    told: HashMap<JobKey, HashMap<u64, Told>>,
+    hasher: RandomState,
 }
 
 #[derive(Debug)]
@@ -37,12 +45,16 @@ impl Deduplicator {
         of_job.retain(|_, told| now < told.until);
         // An interval after it is over, nobody cares any more for what was held back.
         let told = Told { at: now, until: now.plus(interval).plus(interval), held: 0 };
-        match of_job.entry((event.reason.clone(), event.key().to_owned())) {
-            std::collections::hash_map::Entry::Vacant(place) => {
+        let digest = self.hasher.hash_one((&event.reason, event.key()));
+        if of_job.len() >= MOST_KEYS && !of_job.contains_key(&digest) {
+            forget_oldest(of_job);
+        }
+        match of_job.entry(digest) {
+            Entry::Vacant(place) => {
                 place.insert(told);
                 Some(1)
             }
-            std::collections::hash_map::Entry::Occupied(mut place) => {
+            Entry::Occupied(mut place) => {
                 let last = place.get_mut();
                 if last.at > now.minus(interval) {
                     last.held = last.held.saturating_add(1);
@@ -58,6 +70,13 @@ impl Deduplicator {
     /// Forgets a job that is gone.
     pub fn forget(&mut self, job: &JobKey) {
         self.told.remove(job);
+    }
+}
+
+fn forget_oldest(told: &mut HashMap<u64, Told>) {
+    let oldest = told.iter().min_by_key(|(_, told)| told.at).map(|(digest, _)| *digest);
+    if let Some(digest) = oldest {
+        told.remove(&digest);
     }
 }
 
@@ -99,6 +118,19 @@ mod tests {
         let warning = Event { kind: EventKind::Warning, ..event("no answer", None, None) };
         let told = (0..360).filter_map(|pass| dedup.admit(&job, &warning, Timestamp::from_millis(pass * 10_000)));
         assert_eq!(told.collect::<Vec<_>>(), [1, 180]);
+    }
+
+    #[test]
+    fn what_is_remembered_of_a_job_has_an_end() {
+        let job = JobKey { cluster: "c".to_owned(), id: JobId::from_u128(1) };
+        let mut dedup = Deduplicator::default();
+        let numbered = |number: usize| event(&number.to_string(), None, Some(u64::MAX / 1000));
+        for number in 0..3 * MOST_KEYS {
+            assert_eq!(dedup.admit(&job, &numbered(number), Timestamp::from_millis(number as i64)), Some(1));
+        }
+        assert_eq!(dedup.told[&job].len(), MOST_KEYS);
+        let now = Timestamp::from_millis(3 * MOST_KEYS as i64);
+        assert_eq!(dedup.admit(&job, &numbered(3 * MOST_KEYS - 1), now), None, "the latest are remembered");
     }
 
     #[test]

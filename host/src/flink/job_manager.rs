@@ -55,6 +55,8 @@ pub trait JobManager: Send + Sync {
 /// A job's graph at one moment.
 #[derive(Clone, Debug, PartialEq)]
 pub struct JobDetails {
+    /// Whether the job was running then. While it restarts, Flink shows every vertex with parallelism 1.
+    pub is_running: bool,
     /// When the job last became RUNNING; `None` where the cluster does not say.
     pub running_since: Option<Timestamp>,
     /// The graph, `source_partitions` not yet known. No vertices while the job waits for resources.

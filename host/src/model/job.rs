@@ -84,9 +84,9 @@ impl JobStatus {
         }
     }
 
-    /// Whether the job is over and will never run again under this id.
-    pub fn is_terminal(self) -> bool {
-        matches!(self, Self::Failed | Self::Canceled | Self::Finished)
+    /// Whether the job will never run again under this id: it is over, or on its way there with no way back.
+    pub fn is_ending(self) -> bool {
+        matches!(self, Self::Failing | Self::Failed | Self::Cancelling | Self::Canceled | Self::Finished)
     }
 }
 

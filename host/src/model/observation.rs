@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tidegate_common::configuration::Configuration;
 use tidegate_common::time::Timestamp;
 
-use super::{GlobalMetric, JobId, ScalingMetric, Topology, Window};
+use super::{GlobalMetric, JobId, ScalingMetric, Topology, Vertex, Window};
 
 /// One consistent picture of a running job.
 #[derive(Clone, Debug)]
@@ -44,9 +44,18 @@ impl Observation {
     /// One metric over the window, sample by sample: entry `sample * vertices + vertex`. NaN where there is no value.
     pub fn metric(&self, metric: ScalingMetric) -> Vec<f64> {
         let mut values = Vec::with_capacity(self.window.len() * self.topology.vertices.len());
+        // Samples have the same vertices nearly always: where one stands in the latest, it is looked for first.
+        let places = self.window.latest().map(|latest| {
+            let place = |vertex: &Vertex| latest.vertices.binary_search_by_key(&vertex.id, |(id, _)| *id).unwrap_or(0);
+            self.topology.vertices.iter().map(place).collect::<Vec<_>>()
+        });
         for sample in self.window.iter() {
-            for vertex in &self.topology.vertices {
-                values.push(sample.vertex(vertex.id).map_or(f64::NAN, |metrics| metrics.value(metric)));
+            for (vertex, place) in self.topology.vertices.iter().zip(places.iter().flatten()) {
+                let metrics = match sample.vertices.get(*place) {
+                    Some((id, metrics)) if *id == vertex.id => Some(metrics),
+                    _ => sample.vertex(vertex.id),
+                };
+                values.push(metrics.map_or(f64::NAN, |metrics| metrics.value(metric)));
             }
         }
         values
@@ -55,5 +64,56 @@ impl Observation {
     /// One metric of the whole job, one entry per sample. NaN where there is no value.
     pub fn global_metric(&self, metric: GlobalMetric) -> Vec<f64> {
         self.window.iter().map(|sample| sample.global.value(metric)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{GlobalMetrics, IoMetrics, Sample, VertexId, VertexMetrics};
+
+    fn vertex(id: u128) -> Vertex {
+        Vertex {
+            id: VertexId::from_u128(id),
+            name: String::new(),
+            parallelism: 1,
+            max_parallelism: 1,
+            source_partitions: 0,
+            slot_sharing_group: None,
+            finished: false,
+            io: IoMetrics::default(),
+        }
+    }
+
+    #[test]
+    fn a_value_is_found_wherever_its_vertex_stands_in_a_sample() {
+        let mut window = Window::default();
+        for (at, ids) in [(1, vec![2]), (2, vec![1, 3]), (3, vec![1, 2])] {
+            let row = |id: u128| {
+                let mut row = VertexMetrics::default();
+                row.set(ScalingMetric::Lag, (10 * at + id as i64) as f64);
+                (VertexId::from_u128(id), row)
+            };
+            let vertices = ids.into_iter().map(row).collect();
+            window.push(Sample { at: Timestamp::from_millis(at), vertices, global: GlobalMetrics::default() });
+        }
+        let observation = Observation {
+            cluster: String::new(),
+            job: JobId::from_u128(1),
+            job_name: String::new(),
+            now: Timestamp::from_millis(3),
+            running_since: Timestamp::default(),
+            window_full_at: Timestamp::default(),
+            configuration: Arc::default(),
+            topology: Topology { vertices: [3, 2, 1].map(vertex).into(), edges: Vec::new() },
+            excluded: Vec::new(),
+            window,
+            state: Arc::default(),
+        };
+        let values = observation.metric(ScalingMetric::Lag);
+        let found: Vec<_> = values.into_iter().map(|value| (!value.is_nan()).then_some(value)).collect();
+        let expected = [None, Some(12.0), None, Some(23.0), None, Some(21.0), None, Some(32.0), Some(31.0)];
+        assert_eq!(found, expected);
+        assert!(observation.metric(ScalingMetric::Load).iter().all(|value| value.is_nan()));
     }
 }

@@ -3,23 +3,28 @@
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
+use tokio::task::yield_now;
 use tokio::time;
 use tracing::warn;
 use wasmtime::component::ResourceTable;
-use wasmtime::{Store, StoreLimits};
+use wasmtime::{Store, UpdateDeadline};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 use super::error::chain;
+use super::limits::StoreGuard;
 use super::log::{GuestLog, Level};
 use super::sandbox::Sandbox;
 use super::{CallError, Limits, Runtime};
+
+/// Handles (streams, timers, views) that a guest may hold at once: each costs the host some memory.
+const HANDLES: usize = 1000;
 
 /// What the host keeps beside a guest during a call.
 pub(super) struct State {
     pub(super) table: ResourceTable,
     pub(super) log: GuestLog,
     wasi: WasiCtx,
-    limits: StoreLimits,
+    limits: StoreGuard,
 }
 
 impl WasiView for State {
@@ -71,32 +76,36 @@ impl Caller {
         let deadline = self.limits.deadline;
         let answer = match time::timeout(deadline, work(&mut store)).await {
             Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) if store.data().limits.is_memory_denied() => {
+                Err(CallError::OutOfMemory { limit: self.limits.memory, source: chain(error) })
+            }
             Ok(Err(error)) => Err(CallError::Trapped { source: chain(error) }),
             Err(_) => Err(CallError::DeadlineExceeded { deadline }),
         };
         let log = &mut store.data_mut().log;
-        for line in String::from_utf8_lossy(&output.contents()).lines() {
+        let (written, dropped) = output.take();
+        for line in String::from_utf8_lossy(&written).lines() {
             log.write(Level::Info, line);
         }
-        log.close();
+        log.close(dropped);
         answer
     }
 
     /// A store that no other call will see, armed with this plugin's limits.
     fn store(&self, job: &str, wasi: WasiCtx) -> Store<State> {
-        let state = State {
-            table: ResourceTable::new(),
-            log: GuestLog::new(&self.name, job, self.limits.log),
-            wasi,
-            limits: self.limits.of_store(),
-        };
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(HANDLES);
+        let state =
+            State { table, log: GuestLog::new(&self.name, job, self.limits.log), wasi, limits: self.limits.of_store() };
         let mut store = Store::new(self.runtime.engine(), state);
         store.limiter(|state| &mut state.limits);
         store.set_hostcall_fuel(self.limits.crossing);
         // Yield to the executor at every tick, so that a spinning guest holds no thread; the timeout around the call
-        // ends it. A trap at the deadline alone would hold the thread until then.
-        store.set_epoch_deadline(1);
-        store.epoch_deadline_async_yield_and_update(1);
+        // ends it. A trap at the deadline alone would hold the thread until then. It has to be tokio's own yield: after
+        // wasmtime's, the executor would look for answers from the network only at every 61st tick. The first tick may
+        // come at once and is let pass: a call that is over within one would only lose its turn to all that waits.
+        store.set_epoch_deadline(2);
+        store.epoch_deadline_callback(|_| Ok(UpdateDeadline::YieldCustom(1, Box::pin(yield_now()))));
         store
     }
 

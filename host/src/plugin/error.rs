@@ -100,6 +100,15 @@ pub enum CallError {
         /// How long was waited.
         deadline: Duration,
     },
+    /// The guest gave up after it was denied more memory.
+    #[error("asked for more memory than its limit of {limit} bytes")]
+    OutOfMemory {
+        /// The limit.
+        limit: usize,
+        /// wasmtime's words.
+        #[source]
+        source: Cause,
+    },
     /// The guest gave up, broke a rule of WebAssembly, or used more than a limit.
     #[error("trapped")]
     Trapped {
@@ -126,13 +135,16 @@ pub enum CallError {
 #[error("{0}")]
 pub struct Cause(String);
 
+/// How wasmtime introduces a backtrace.
+const BACKTRACE: &str = "error while executing at wasm backtrace:";
+
 /// All levels of wasmtime's error in one line, without the guest's backtrace.
 pub(super) fn chain(error: wasmtime::Error) -> Cause {
     let mut texts: Vec<String> = Vec::new();
     for level in error.chain() {
         let text = level.to_string();
-        let first = text.split("wasm backtrace:").next().unwrap_or_default();
-        let line = first.split_whitespace().collect::<Vec<_>>().join(" ").trim_end_matches(':').to_owned();
+        let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let line = line.split(BACKTRACE).next().unwrap_or_default().trim_end_matches([':', ' ']).to_owned();
         if !line.is_empty() && texts.last() != Some(&line) {
             texts.push(line);
         }

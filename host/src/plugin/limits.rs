@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use wasmtime::{StoreLimits, StoreLimitsBuilder};
+use wasmtime::{ResourceLimiter, Result, StoreLimits, StoreLimitsBuilder};
 
 /// Limits of a plugin. Each is enforced on every call.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,7 +15,7 @@ pub struct Limits {
     pub table_elements: usize,
     /// Bytes that one crossing may carry from the guest to the host.
     pub crossing: usize,
-    /// Bytes of log lines, standard output and standard error per call.
+    /// Bytes of log lines, standard output and standard error per call, with 100 more for each line.
     pub log: usize,
     /// Calls at the same time.
     pub concurrency: usize,
@@ -34,16 +34,54 @@ impl Default for Limits {
     }
 }
 
+/// The limits that wasmtime asks about, and whether a guest has run into that of its memory: its own words about that
+/// are those of any abort.
+pub(super) struct StoreGuard {
+    limits: StoreLimits,
+    is_memory_denied: bool,
+}
+
+impl StoreGuard {
+    pub(super) fn is_memory_denied(&self) -> bool {
+        self.is_memory_denied
+    }
+}
+
+impl ResourceLimiter for StoreGuard {
+    fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> Result<bool> {
+        let granted = self.limits.memory_growing(current, desired, maximum)?;
+        self.is_memory_denied |= !granted;
+        Ok(granted)
+    }
+
+    fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> Result<bool> {
+        self.limits.table_growing(current, desired, maximum)
+    }
+
+    fn instances(&self) -> usize {
+        self.limits.instances()
+    }
+
+    fn tables(&self) -> usize {
+        self.limits.tables()
+    }
+
+    fn memories(&self) -> usize {
+        self.limits.memories()
+    }
+}
+
 impl Limits {
     /// wasmtime's form of the limits that it enforces itself. A component of a language runtime has a handful of
     /// core instances, tables and memories.
-    pub(super) fn of_store(&self) -> StoreLimits {
-        StoreLimitsBuilder::new()
+    pub(super) fn of_store(&self) -> StoreGuard {
+        let limits = StoreLimitsBuilder::new()
             .memory_size(self.memory)
             .table_elements(self.table_elements)
             .instances(20)
             .tables(20)
             .memories(4)
-            .build()
+            .build();
+        StoreGuard { limits, is_memory_denied: false }
     }
 }

@@ -18,6 +18,9 @@ pub(super) use bindings::tidegate::host::log::Level;
 /// A line longer than this is cut.
 const LONGEST_LINE: usize = 4096;
 
+/// What each line costs beside its own bytes, about as much as the host writes around it: empty lines have an end, too.
+const LINE: usize = 100;
+
 /// What one call may write to the host's log.
 pub(super) struct GuestLog {
     plugin: String,
@@ -35,11 +38,11 @@ impl GuestLog {
     /// Writes one line, or counts it as dropped.
     pub(super) fn write(&mut self, level: Level, message: &str) {
         let message = clean(message);
-        if message.len() > self.left {
+        let Some(left) = self.left.checked_sub(message.len() + LINE) else {
             self.dropped += 1;
             return;
-        }
-        self.left -= message.len();
+        };
+        self.left = left;
         let (plugin, job) = (&self.plugin, &self.job);
         match level {
             Level::Trace => trace!(plugin, job, "{message}"),
@@ -50,11 +53,11 @@ impl GuestLog {
         }
     }
 
-    /// Says how much was dropped, once, when the call is over.
-    pub(super) fn close(&mut self) {
-        if self.dropped > 0 {
-            warn!(plugin = self.plugin, job = self.job, lines = self.dropped, "plugin logged more than its limit");
-            self.dropped = 0;
+    /// Says how much was dropped, once, when the call is over: lines here, and so many bytes of standard output.
+    pub(super) fn close(&mut self, bytes: u64) {
+        let lines = std::mem::take(&mut self.dropped);
+        if lines > 0 || bytes > 0 {
+            warn!(plugin = self.plugin, job = self.job, lines, bytes, "plugin logged more than its limit");
         }
     }
 }
@@ -67,7 +70,7 @@ impl Host for State {
 }
 
 /// `message` cut to one line's length, control characters escaped, so that a guest cannot forge lines.
-fn clean(message: &str) -> String {
+pub(super) fn clean(message: &str) -> String {
     let mut line = String::with_capacity(message.len().min(LONGEST_LINE));
     for character in message.chars() {
         if line.len() >= LONGEST_LINE {
@@ -95,10 +98,11 @@ mod tests {
 
     #[test]
     fn a_call_cannot_log_more_than_its_limit() {
-        let mut log = GuestLog::new("p", "j", 10);
+        let mut log = GuestLog::new("p", "j", 10 + 2 * LINE);
         log.write(Level::Info, "12345678");
         log.write(Level::Info, "12345678");
         log.write(Level::Info, "12");
-        assert_eq!((log.left, log.dropped), (0, 1));
+        log.write(Level::Info, "");
+        assert_eq!((log.left, log.dropped), (0, 2));
     }
 }

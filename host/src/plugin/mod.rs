@@ -8,6 +8,7 @@ mod event_handler;
 mod limits;
 mod load;
 mod log;
+mod output;
 mod policy;
 mod sandbox;
 

@@ -14,6 +14,7 @@ use super::call::{Caller, State};
 use super::contract::Contract;
 use super::error::chain;
 use super::load::{Source, load};
+use super::log::clean;
 use super::sandbox::Sandbox;
 use super::{CallError, Limits, LoadError, Runtime};
 use crate::metrics::Metrics;
@@ -45,6 +46,15 @@ const CONTRACT: Contract = Contract {
     export: "scaling",
     imports: &["tidegate:types/types", "tidegate:host/log", "tidegate:policy/observation"],
 };
+
+/// Events that one decision may tell: they wait in memory for slow handlers.
+const MOST_EVENTS: usize = 1000;
+
+/// Bytes of an event's message; the report on a job of 200 vertices has a fourth of it.
+const LONGEST_MESSAGE: usize = 64 << 10;
+
+/// Bytes of an event's reason, which is one word.
+const LONGEST_REASON: usize = 100;
 
 /// What the guest holds while it decides: the observation itself, shared.
 #[expect(unreachable_pub, reason = "the generated bindings re-export it")]
@@ -132,6 +142,7 @@ impl Policy for WasmPolicy {
             guest.tidegate_policy_scaling().call_check_options(store, &options).await
         })
         .await
+        .map(|wrong| wrong.iter().map(|sentence| clean(sentence)).collect())
         .map_err(|error| self.broken(error))
     }
 
@@ -149,8 +160,8 @@ impl Policy for WasmPolicy {
             .map_err(|error| self.broken(error))?;
         match answer {
             Ok(decision) => into_decision(decision, vertices).map_err(|error| self.broken(error)),
-            Err(wit::Failure::Evaluating(reason)) => Err(Failure::Evaluating(reason).into()),
-            Err(wit::Failure::Executing(reason)) => Err(Failure::Executing(reason).into()),
+            Err(wit::Failure::Evaluating(reason)) => Err(Failure::Evaluating(clean(&reason)).into()),
+            Err(wit::Failure::Executing(reason)) => Err(Failure::Executing(clean(&reason)).into()),
         }
     }
 }
@@ -169,6 +180,9 @@ fn into_decision(decision: wit::Decision, vertices: usize) -> Result<Decision, C
     if !recommended.is_empty() && recommended.len() != vertices {
         return Err(malformed(format!("`recommended` has {} entries for {vertices} vertices", recommended.len())));
     }
+    if events.len() > MOST_EVENTS {
+        return Err(malformed(format!("it has {} events, {MOST_EVENTS} may be told at once", events.len())));
+    }
     for column in &evaluated {
         for values in [&column.current, &column.average] {
             if !values.is_empty() && values.len() != vertices {
@@ -179,7 +193,7 @@ fn into_decision(decision: wit::Decision, vertices: usize) -> Result<Decision, C
     }
     Ok(Decision {
         verdict: match verdict {
-            wit::Verdict::Hold(reason) => Verdict::Hold { reason },
+            wit::Verdict::Hold(reason) => Verdict::Hold { reason: clean(&reason) },
             wit::Verdict::Scale(targets) => Verdict::Scale(
                 targets
                     .into_iter()
@@ -205,7 +219,12 @@ fn into_decision(decision: wit::Decision, vertices: usize) -> Result<Decision, C
 }
 
 fn into_event(event: wit::Event) -> Event {
-    let wit::Event { severity, reason, message, message_key, interval } = event;
+    let wit::Event { severity, mut reason, mut message, mut message_key, interval } = event;
+    cut(&mut reason, LONGEST_REASON);
+    cut(&mut message, LONGEST_MESSAGE);
+    if let Some(key) = &mut message_key {
+        cut(key, LONGEST_MESSAGE);
+    }
     Event {
         kind: match severity {
             wit::Severity::Normal => EventKind::Normal,
@@ -215,6 +234,13 @@ fn into_event(event: wit::Event) -> Event {
         message,
         message_key,
         interval: interval.map(Duration::from_millis),
+    }
+}
+
+/// Shortens `text` to at most `most` bytes of whole characters.
+fn cut(text: &mut String, most: usize) {
+    if text.len() > most {
+        text.truncate(text.floor_char_boundary(most));
     }
 }
 

@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use tidegate_common::time::Timestamp;
-use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
 use wasmtime_wasi::random::Deterministic;
 use wasmtime_wasi::{HostMonotonicClock, HostWallClock, WasiCtx};
+
+use super::output::Output;
 
 /// A guest's WASI context, and what it writes to its standard streams.
 pub(super) struct Sandbox {
     pub(super) wasi: WasiCtx,
-    pub(super) output: MemoryOutputPipe,
+    pub(super) output: Output,
 }
 
 impl Sandbox {
@@ -19,7 +20,7 @@ impl Sandbox {
     pub(super) fn deterministic(now: Timestamp, seed: &str, output_limit: usize) -> Self {
         let since_1970 = Duration::from_millis(u64::try_from(now.as_millis()).unwrap_or_default());
         let bytes = random_bytes(seed, now);
-        let output = MemoryOutputPipe::new(output_limit);
+        let output = Output::new(output_limit);
         let wasi = WasiCtx::builder()
             .wall_clock(Still(since_1970))
             .monotonic_clock(Still(since_1970))
@@ -34,7 +35,7 @@ impl Sandbox {
 
     /// For guests with effects: real clocks and random numbers; files, network and environment only by grant.
     pub(super) fn plain(output_limit: usize) -> Self {
-        let output = MemoryOutputPipe::new(output_limit);
+        let output = Output::new(output_limit);
         let wasi = WasiCtx::builder().stdout(output.clone()).stderr(output.clone()).build();
         Self { wasi, output }
     }

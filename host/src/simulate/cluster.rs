@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
-use std::time::Duration;
 
 use axum::body::Bytes;
 use thiserror::Error;
@@ -238,21 +237,6 @@ impl Cluster {
     pub fn add_slots(&self, more: u32) {
         let mut slots = lock(&self.slots);
         slots.total = slots.total.saturating_add(more);
-    }
-
-    /// Answers every request for exactly `path`, such as `/jobs/overview`, with this status instead.
-    pub fn fail(&self, path: &str, status: u16) {
-        self.faults.change(path, |fault| fault.status = Some(status));
-    }
-
-    /// Delays every answer for exactly `path`, on the machine's clock.
-    pub fn delay(&self, path: &str, delay: Duration) {
-        self.faults.change(path, |fault| fault.delay = delay);
-    }
-
-    /// Ends what is wrong with `path`.
-    pub fn heal(&self, path: &str) {
-        self.faults.change(path, |fault| *fault = Default::default());
     }
 
     /// Whether the JobManager has died of a request.

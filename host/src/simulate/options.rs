@@ -24,6 +24,8 @@ pub struct ClusterOptions {
     pub meter_window: Option<Duration>,
     /// Trap: a job's graph and metrics are answered from a picture up to this old.
     pub stale: Duration,
+    /// Waited for before every answer, on the machine's clock: a cluster that is far away.
+    pub latency: Duration,
 }
 
 impl Default for ClusterOptions {
@@ -37,6 +39,7 @@ impl Default for ClusterOptions {
             cooldown: Duration::ZERO,
             meter_window: None,
             stale: Duration::ZERO,
+            latency: Duration::ZERO,
         }
     }
 }

@@ -61,7 +61,7 @@ impl Cluster {
             .route("/taskmanagers/metrics", get(task_manager_metrics))
             .fallback(no_such_path)
             .method_not_allowed_fallback(no_such_path)
-            .layer(middleware::from_fn_with_state(Arc::clone(&self), with_faults))
+            .layer(middleware::from_fn_with_state(Arc::clone(&self), with_trouble))
             .with_state(self)
     }
 }
@@ -102,7 +102,7 @@ async fn overview(State(cluster): Served) -> Response {
 }
 
 async fn jobs(State(cluster): Served) -> Response {
-    let entries = cluster.entries();
+    let entries = if cluster.faults.jobs_hidden() { Vec::new() } else { cluster.entries() };
     let jobs = entries.iter().map(|entry| cluster.now(entry, |job| wire::JobOverview::new(entry.id, job)));
     body(&wire::Jobs { jobs: jobs.collect() })
 }
@@ -208,7 +208,11 @@ async fn no_such_path(uri: Uri) -> Refusal {
     Refusal { status: StatusCode::NOT_FOUND, errors: vec![format!("Unable to load requested file {}.", uri.path())] }
 }
 
-async fn with_faults(State(cluster): Served, request: Request, next: Next) -> Response {
+async fn with_trouble(State(cluster): Served, request: Request, next: Next) -> Response {
+    let latency = cluster.options().latency;
+    if !latency.is_zero() {
+        tokio::time::sleep(latency).await;
+    }
     let Some(fault) = cluster.faults.at(request.uri().path()) else { return next.run(request).await };
     tokio::time::sleep(fault.delay).await;
     match fault.status.and_then(|status| StatusCode::from_u16(status).ok()) {
@@ -628,6 +632,17 @@ mod tests {
         let start = Instant::now();
         served.get("/config").await;
         assert!(start.elapsed() >= Duration::from_millis(80));
+    }
+
+    #[tokio::test]
+    async fn every_answer_of_a_distant_cluster_is_late() {
+        let latency = Duration::from_millis(30);
+        let served = Served::start(ClusterOptions { latency, ..ClusterOptions::default() }).await;
+        for path in ["/config", "/jobs/overview"] {
+            let start = Instant::now();
+            served.get(path).await;
+            assert!(start.elapsed() >= latency, "{path}");
+        }
     }
 
     #[tokio::test]

@@ -2,13 +2,14 @@
 
 use std::future::Future;
 use std::io;
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 
 use super::{Clock, Cluster, ClusterOptions, JobShape, Load, VertexShape};
 use crate::model::ShipStrategy::{Hash, Rebalance};
 
-/// Serves `jobs` jobs of `vertices` vertices each on `listener` until `shutdown` is ready.
+/// Serves `jobs` jobs of `vertices` vertices each on `listener`, every answer `latency` late, until `shutdown` is ready.
 ///
 /// # Errors
 /// When the listener fails, or a job would have no vertices.
@@ -16,11 +17,12 @@ pub async fn serve_uniform(
     listener: TcpListener,
     jobs: usize,
     vertices: usize,
+    latency: Duration,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
     let shapes = uniform_jobs(jobs, vertices);
     let task_managers = u32::try_from(jobs).unwrap_or(u32::MAX).saturating_add(1);
-    let options = ClusterOptions { task_managers, slots_per_task_manager: 4, ..ClusterOptions::default() };
+    let options = ClusterOptions { task_managers, slots_per_task_manager: 4, latency, ..ClusterOptions::default() };
     let cluster = Cluster::with_options(shapes, options, Clock::system()).map_err(io::Error::other)?;
     cluster.serve(listener, shutdown).await
 }

@@ -7,7 +7,7 @@ use super::{StateKey, StateStore, StoreError};
 use crate::model::VertexId;
 
 /// The host's key: the targets that are held, as `vertex:parallelism,…` (FLIP-334's encoding).
-const PARALLELISM_OVERRIDES: &str = "parallelismOverrides";
+pub(crate) const PARALLELISM_OVERRIDES: &str = "parallelismOverrides";
 
 /// One job's state.
 #[derive(Debug)]

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use tidegate_common::configuration::Configuration;
 use tidegate_common::time::Timestamp;
-use tokio::sync::Semaphore;
 
 use super::transport::RecordedCluster;
 use super::{Outcome, Trace};
@@ -74,7 +73,7 @@ impl Replay {
             records: Arc::clone(&records),
             interval: Duration::ZERO,
             forget_after: Duration::ZERO,
-            concurrency: Arc::new(Semaphore::new(1)),
+            concurrency: 1,
             readiness: Arc::new(Readiness::of(1)),
             clock: Arc::new(move || Timestamp::from_millis(shown.load(Ordering::Acquire))),
         };

@@ -11,7 +11,10 @@ pub(crate) fn decision(decision: kit::Decision) -> wit::Decision {
         verdict: match verdict {
             kit::Verdict::Hold(reason) => wit::Verdict::Hold(reason),
             kit::Verdict::Scale(targets) => wit::Verdict::Scale(
-                targets.into_iter().map(|kit::Target { vertex, parallelism }| wit::Target { vertex, parallelism }).collect(),
+                targets
+                    .into_iter()
+                    .map(|kit::Target { vertex, parallelism }| wit::Target { vertex, parallelism })
+                    .collect(),
             ),
         },
         recommended,

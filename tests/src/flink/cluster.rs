@@ -97,7 +97,8 @@ impl Cluster {
         // The TaskManagers are counted a moment before their slots are.
         let slots = || cluster.rest.get("/overview").map(|overview: Overview| overview.slots_total);
         let all = shape.task_managers * shape.slots;
-        eventually("the slots of the cluster", START_WITHIN, slots, |slots| *slots == all)?;
+        eventually("the slots of the cluster", START_WITHIN, slots, |slots| *slots == all)
+            .inspect_err(|_| cluster.print_tails())?;
         Ok(cluster)
     }
 
@@ -122,6 +123,10 @@ impl Cluster {
         let jar = build_jar(&self.distribution, self.folder.path())?;
         Job::submit(&self.rest, &jar, options, self.folder.path())
     }
+
+    fn print_tails(&self) {
+        self.processes.iter().for_each(Process::print_tail);
+    }
 }
 
 #[derive(Deserialize)]
@@ -132,8 +137,8 @@ struct Overview {
 
 impl Drop for Cluster {
     fn drop(&mut self) {
-        self.processes.iter().for_each(Process::print_tail_on_panic);
         if thread::panicking() {
+            self.print_tails();
             self.folder.disable_cleanup(true);
         }
     }

@@ -91,9 +91,14 @@ impl Job {
     ///
     /// # Errors
     ///
-    /// The cluster does not tell.
+    /// The cluster does not tell: not while the job restarts. Flink then shows a parallelism of 1.
     pub fn parallelism(&self) -> Result<BTreeMap<String, u32>, HarnessError> {
-        Ok(self.details()?.vertices.into_iter().map(|vertex| (vertex.name, vertex.parallelism)).collect())
+        let job = self.details()?;
+        let runs = job.state == "RUNNING" && job.vertices.iter().all(|vertex| vertex.status == "RUNNING");
+        if !runs {
+            return Err(HarnessError::missing("running job", job.state)());
+        }
+        Ok(job.vertices.into_iter().map(|vertex| (vertex.name, vertex.parallelism)).collect())
     }
 
     /// How often the job has been restored from a checkpoint: once for every rescale and every failure.
@@ -155,6 +160,7 @@ struct Tasks {
 
 #[derive(Deserialize)]
 struct Details {
+    state: String,
     vertices: Vec<Vertex>,
 }
 
@@ -162,6 +168,7 @@ struct Details {
 struct Vertex {
     id: String,
     name: String,
+    status: String,
     parallelism: u32,
 }
 

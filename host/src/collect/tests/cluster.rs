@@ -23,6 +23,7 @@ pub(super) struct Cluster {
 
 #[derive(Clone)]
 pub(super) struct State {
+    pub(super) is_running: bool,
     pub(super) running_since: Option<Timestamp>,
     pub(super) topology: Topology,
     /// Every metric of each vertex; its value is the maximum, the mean and the sum.
@@ -57,6 +58,7 @@ impl Default for Cluster {
         ]);
         Self {
             state: Mutex::new(State {
+                is_running: true,
                 running_since: Some(Timestamp::from_millis(0)),
                 topology: Topology {
                     vertices: vec![vertex(SOURCE, "source"), vertex(SINK, "sink")],
@@ -144,8 +146,8 @@ impl JobManager for Cluster {
         if job != JOB {
             return Err(FlinkError::JobNotFound { job });
         }
-        let State { running_since, topology, .. } = self.called("details".to_owned());
-        Ok(JobDetails { running_since, topology })
+        let State { is_running, running_since, topology, .. } = self.called("details".to_owned());
+        Ok(JobDetails { is_running, running_since, topology })
     }
 
     async fn metric_names(&self, _: JobId, vertex: VertexId) -> Result<Vec<String>, FlinkError> {

@@ -244,6 +244,19 @@ async fn a_job_without_a_plan_is_not_ready() {
 }
 
 #[tokio::test]
+async fn a_job_that_restarts_since_it_was_listed_is_not_looked_at() {
+    let mut job = Job::new(&[]);
+    job.cluster.change(|state| {
+        state.is_running = false;
+        state.topology.vertices.iter_mut().for_each(|vertex| vertex.parallelism = 1);
+    });
+    let error = job.pass(20).await.unwrap_err();
+    assert!(matches!(error, CollectError::NotRunning) && error.is_not_ready());
+    assert_eq!(job.cluster.calls(), ["details"]);
+    assert!(job.times().is_empty());
+}
+
+#[tokio::test]
 async fn other_failures_are_told() {
     let mut job = Job::new(&[]);
     job.cluster.change(|state| state.running_since = None);

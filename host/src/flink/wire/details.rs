@@ -15,6 +15,8 @@ use crate::model::{self, Edge, IoMetrics, ShipStrategy, Topology, VertexId};
 /// A job at one moment.
 #[derive(Deserialize)]
 pub(in crate::flink) struct JobDetails<'a> {
+    #[serde(borrow)]
+    state: Cow<'a, str>,
     #[serde(default)]
     timestamps: Timestamps,
     #[serde(borrow)]
@@ -103,6 +105,7 @@ impl TryFrom<JobDetails<'_>> for flink::JobDetails {
     fn try_from(details: JobDetails<'_>) -> Result<Self, InvalidDetails> {
         let nodes = details.plan.and_then(|plan| plan.nodes).unwrap_or_default();
         Ok(Self {
+            is_running: details.state == "RUNNING",
             // 0 stands for never.
             running_since: details.timestamps.running.filter(|millis| *millis != 0).map(Timestamp::from_millis),
             topology: topology(&nodes, details.vertices)?,

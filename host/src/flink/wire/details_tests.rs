@@ -9,7 +9,8 @@ const B: &str = "0000000000000000000000000000000b";
 const C: &str = "0000000000000000000000000000000c";
 
 fn read(plan: &str, vertices: &[String]) -> Result<flink::JobDetails, InvalidDetails> {
-    let body = format!(r#"{{"timestamps":{{"RUNNING":5}},"vertices":[{}],"plan":{plan}}}"#, vertices.join(","));
+    let vertices = vertices.join(",");
+    let body = format!(r#"{{"state":"RUNNING","timestamps":{{"RUNNING":5}},"vertices":[{vertices}],"plan":{plan}}}"#);
     serde_json::from_str::<JobDetails<'_>>(&body).unwrap().try_into()
 }
 

@@ -1,0 +1,286 @@
+//! The real host on a simulated cluster, over HTTP, one pass at a time on a clock that is moved by hand.
+#![expect(clippy::expect_used, reason = "a test whose world cannot be set up has failed")]
+
+use std::collections::BTreeMap;
+use std::future::pending;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tidegate::control::{self, Controller, DecisionRecord, Pass, Policies, Readiness, Records, Watch};
+use tidegate::event::{EventHandler, Events, HandlerError};
+use tidegate::flink::{RestClient, RestOptions};
+use tidegate::metrics::Metrics;
+use tidegate::model::{JobEvent, JobId};
+use tidegate::plugin::{Limits, Runtime, Source, WasmPolicy};
+use tidegate::policy::Policy;
+use tidegate::simulate::{Cluster, ClusterOptions, JobShape, ManualClock, Rescale};
+use tidegate::state::{MemoryStateStore, StateKey, StateStore};
+use tidegate_common::configuration::Configuration;
+use tidegate_common::time::Timestamp;
+use tokio::net::TcpListener;
+use tokio::sync::broadcast::Receiver;
+use tokio::task::{JoinSet, yield_now};
+
+/// The name of the simulated cluster in the host's configuration.
+pub const CLUSTER: &str = "simulated";
+
+/// Between two passes.
+pub const INTERVAL: Duration = Duration::from_secs(10);
+
+/// The options of all jobs, unless a scenario says something else: the window is full after seven passes.
+const OPTIONS: [(&str, &str); 5] = [
+    ("job.autoscaler.enabled", "true"),
+    ("job.autoscaler.metrics.window", "50s"),
+    ("job.autoscaler.stabilization.interval", "10s"),
+    ("job.autoscaler.restart.time", "10s"),
+    ("job.autoscaler.catch-up.duration", "2min"),
+];
+
+/// Where the simulated clock starts; the first pass is one interval later.
+pub const START: Timestamp = Timestamp::from_millis(1_795_415_000_000);
+
+/// What a scenario begins with.
+pub struct Scenario {
+    jobs: Vec<JobShape>,
+    options: Configuration,
+    cluster: ClusterOptions,
+    policies: Policies,
+}
+
+/// A host that looks after one simulated cluster.
+pub struct Host {
+    /// The cluster, as a test changes it.
+    pub cluster: Arc<Cluster>,
+    url: String,
+    clock: ManualClock,
+    watch: Watch,
+    news: Receiver<Arc<DecisionRecord>>,
+    records: Vec<Arc<DecisionRecord>>,
+    store: Arc<MemoryStateStore>,
+    told: Arc<Recorder>,
+    metrics: Arc<Metrics>,
+    /// The cluster's server and the way of the events; they end with the host.
+    _tasks: (JoinSet<()>, JoinSet<()>),
+}
+
+impl Scenario {
+    /// A cluster that runs these jobs, and the bundled policy.
+    pub fn of(jobs: impl IntoIterator<Item = JobShape>) -> Self {
+        Self {
+            jobs: jobs.into_iter().collect(),
+            options: OPTIONS.into_iter().collect(),
+            cluster: ClusterOptions::default(),
+            policies: Policies::new(bundled_policy()),
+        }
+    }
+
+    /// The option of all jobs under `key`.
+    #[must_use]
+    pub fn option(mut self, key: &str, value: &str) -> Self {
+        self.options.set(key, value);
+        self
+    }
+
+    /// A cluster that behaves so.
+    #[must_use]
+    pub fn cluster(mut self, options: ClusterOptions) -> Self {
+        self.cluster = options;
+        self
+    }
+
+    /// Another policy for the job with this name.
+    #[must_use]
+    pub fn policy(mut self, job_name: &str, policy: Arc<dyn Policy>) -> Self {
+        self.policies.assign(&[format!("{CLUSTER}/{job_name}")], policy);
+        self
+    }
+
+    /// Starts the cluster and the host. Nothing is looked at yet.
+    pub async fn start(self) -> Host {
+        let clock = ManualClock::starting_at(START);
+        let cluster = Cluster::with_options(self.jobs, self.cluster, clock.clock()).expect("jobs that can be");
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("its address");
+        let mut server = JoinSet::new();
+        let serving = Arc::clone(&cluster);
+        server.spawn(async move { serving.serve(listener, pending()).await.expect("a server") });
+
+        let metrics = Arc::new(Metrics::default());
+        let told = Arc::new(Recorder::default());
+        let (events, deliveries) = Events::start(vec![told.clone()], Arc::clone(&metrics));
+        let store = Arc::new(MemoryStateStore::default());
+        let records = Arc::new(Records::default());
+        let news = records.subscribe();
+        let now = clock.clone();
+        let controller = Controller {
+            pass: Arc::new(Pass {
+                policies: self.policies,
+                store: store.clone(),
+                events,
+                metrics: Arc::clone(&metrics),
+            }),
+            records,
+            interval: INTERVAL,
+            forget_after: Duration::from_secs(3600),
+            concurrency: 100,
+            readiness: Arc::new(Readiness::of(1)),
+            clock: Arc::new(move || now.now()),
+        };
+        let url = format!("http://{address}");
+        let client = RestClient::new(&RestOptions::new(&url)).expect("a client");
+        let looked_after =
+            control::Cluster { name: CLUSTER.to_owned(), job_manager: Arc::new(client), options: self.options };
+        let watch = Watch::new(controller, looked_after);
+        let _tasks = (server, deliveries);
+        Host { cluster, url, clock, watch, news, records: Vec::new(), store, told, metrics, _tasks }
+    }
+}
+
+impl Host {
+    /// Moves the clock on by the interval, starts a pass of every job, and waits for all of them.
+    pub async fn pass(&mut self) {
+        self.begin_pass().await;
+        self.watch.settle().await;
+        self.take_news().await;
+    }
+
+    /// So many passes.
+    pub async fn passes(&mut self, passes: usize) {
+        for _ in 0..passes {
+            self.pass().await;
+        }
+    }
+
+    /// Moves the clock on by the interval, and starts a pass of every job that has none under way.
+    pub async fn begin_pass(&mut self) {
+        self.clock.advance(INTERVAL);
+        self.watch.look().await;
+    }
+
+    /// Waits until all passes under way are over but `left` of them.
+    pub async fn finish_all_but(&mut self, left: usize) {
+        while self.watch.under_way() > left {
+            self.watch.finish_one().await;
+        }
+        self.take_news().await;
+    }
+
+    /// The simulated time.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Where the cluster's REST API is.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The id of the job with this name; the last one submitted if there are several.
+    pub fn job(&self, name: &str) -> JobId {
+        self.cluster.job_named(name).expect("a job of this name")
+    }
+
+    /// The records of all passes over jobs of this name, the oldest first.
+    pub fn records(&self, name: &str) -> Vec<&DecisionRecord> {
+        self.records.iter().map(Arc::as_ref).filter(|record| record.job_name == name).collect()
+    }
+
+    /// The record of the last pass over a job of this name.
+    pub fn last(&self, name: &str) -> &DecisionRecord {
+        self.records(name).last().expect("a pass over this job")
+    }
+
+    /// The events of jobs of this name with this reason, the oldest first.
+    pub fn events(&self, name: &str, reason: &str) -> Vec<JobEvent> {
+        let events = self.told.events.lock().unwrap_or_else(PoisonError::into_inner);
+        events.iter().filter(|event| event.job_name == name && event.event.reason == reason).cloned().collect()
+    }
+
+    /// What the cluster was asked for the running job of this name.
+    pub fn puts(&self, name: &str) -> Vec<Rescale> {
+        self.cluster.rescales(self.job(name)).expect("a job of this name")
+    }
+
+    /// The parallelism of each vertex of the running job of this name, as it really is.
+    pub fn parallelism(&self, name: &str) -> Vec<u32> {
+        let job = self.job(name);
+        let snapshot = self.cluster.snapshot().into_iter().find(|snapshot| snapshot.id == job);
+        snapshot.expect("a snapshot of every job").vertices.iter().map(|vertex| vertex.parallelism).collect()
+    }
+
+    /// Records that wait at the sources of the running job of this name.
+    pub fn lag(&self, name: &str) -> f64 {
+        let job = self.job(name);
+        let snapshot = self.cluster.snapshot().into_iter().find(|snapshot| snapshot.id == job);
+        let vertices = snapshot.expect("a snapshot of every job").vertices;
+        vertices.iter().filter_map(|vertex| vertex.source).map(|source| source.lag).sum()
+    }
+
+    /// What the host remembers under a job's name.
+    pub async fn state(&self, job: &str) -> BTreeMap<String, String> {
+        let key = StateKey { cluster: CLUSTER.to_owned(), job: job.to_owned() };
+        self.store.load(&key).await.expect("a store that never fails")
+    }
+
+    /// What the host counts, as Prometheus scrapes it.
+    pub fn metrics(&self) -> String {
+        let mut text = String::new();
+        self.metrics.write(&mut text).expect("text");
+        text
+    }
+
+    async fn take_news(&mut self) {
+        // On one thread, every task that can run has run before this one is back: events are where they belong.
+        for _ in 0..8 {
+            yield_now().await;
+        }
+        while let Ok(record) = self.news.try_recv() {
+            self.records.push(record);
+        }
+    }
+}
+
+/// The bundled policy with its usual limits. Compiled once in a process.
+pub fn bundled_policy() -> Arc<dyn Policy> {
+    static POLICY: OnceLock<Arc<WasmPolicy>> = OnceLock::new();
+    let load = || load("default-policy", &Source::Bundled("default-policy".to_owned()), Limits::default());
+    POLICY.get_or_init(load).clone()
+}
+
+/// The policy that misbehaves as its job's options say. Compiled once in a process.
+pub fn hostile_policy() -> Arc<dyn Policy> {
+    static POLICY: OnceLock<Arc<dyn Policy>> = OnceLock::new();
+    POLICY.get_or_init(|| hostile_policy_within(Duration::from_millis(500))).clone()
+}
+
+/// The policy that misbehaves, with another deadline. Compiled each time.
+pub fn hostile_policy_within(deadline: Duration) -> Arc<dyn Policy> {
+    let limits = Limits { deadline, ..Limits::default() };
+    load("hostile", &Source::File(env!("TIDEGATE_HOSTILE_POLICY").into()), limits)
+}
+
+fn load(name: &str, source: &Source, limits: Limits) -> Arc<WasmPolicy> {
+    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+    let runtime = RUNTIME.get_or_init(|| Runtime::new().expect("an engine"));
+    let policy = WasmPolicy::load(name, source, limits, runtime, Arc::default());
+    Arc::new(policy.expect("a policy that fits"))
+}
+
+/// Takes down every event.
+#[derive(Default)]
+struct Recorder {
+    events: Mutex<Vec<JobEvent>>,
+}
+
+#[async_trait]
+impl EventHandler for Recorder {
+    fn name(&self) -> &str {
+        "recorder"
+    }
+
+    async fn handle(&self, events: &[JobEvent]) -> Result<(), HandlerError> {
+        self.events.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(events);
+        Ok(())
+    }
+}
