@@ -152,7 +152,7 @@ impl Watch {
         let ambiguous = ambiguous_names(&jobs);
         let leaving = self.leaving(&jobs);
         for job in &jobs {
-            // A job that ends is never looked at again, and leaves its state to its successor.
+            // A job that ends is not looked at, and leaves its state to its successor.
             if job.status.is_ending() {
                 continue;
             }
@@ -198,7 +198,7 @@ impl Watch {
         leaving.map(|(_, watched)| watched.state_key.clone()).collect()
     }
 
-    /// Forgets jobs that left the list or end, and the state of those that are gone for long. A job whose pass is
+    /// Forgets jobs that left the list, are over or have a successor, and the state of those that are gone for long. A job whose pass is
     /// under way is forgotten when that is over: should it come back meanwhile, it must not get a second one.
     async fn forget_gone(&mut self, listed: &[Job]) {
         let now = (self.controller.clock)();
@@ -242,9 +242,11 @@ impl Watch {
     }
 }
 
-/// The jobs of the list that do not end.
+/// The jobs of the list that do not end, and those that do but have neither ended nor a successor of their name yet.
 fn living(listed: &[Job]) -> HashSet<JobId> {
-    listed.iter().filter(|job| !job.status.is_ending()).map(|job| job.id).collect()
+    let is_succeeded = |job: &Job| listed.iter().any(|other| other.name == job.name && !other.status.is_ending());
+    let is_gone = |job: &Job| job.status.is_terminal() || (job.status.is_ending() && is_succeeded(job));
+    listed.iter().filter(|job| !is_gone(job)).map(|job| job.id).collect()
 }
 
 fn watch_job(cluster: &str, job: &Job, state_key: StateKey, ambiguous: &BTreeSet<&str>) -> Watched {
@@ -274,4 +276,24 @@ async fn one_pass(
         Err(error) => Some(controller.pass.unreadable(&mut memory, &job, now, &error)),
     };
     Done { memory, record }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::JobStatus;
+
+    #[test]
+    fn a_job_lives_until_it_is_over_or_ends_beside_its_successor() {
+        let job = |id, name: &str, status| Job { id: JobId::from_u128(id), name: name.to_owned(), status };
+        let listed = [
+            job(1, "runs", JobStatus::Running),
+            job(2, "over", JobStatus::Canceled),
+            job(3, "fails", JobStatus::Failing),
+            job(4, "redeployed", JobStatus::Cancelling),
+            job(5, "redeployed", JobStatus::Created),
+            job(6, "restarts", JobStatus::Restarting),
+        ];
+        assert_eq!(living(&listed), HashSet::from([1, 3, 5, 6].map(JobId::from_u128)));
+    }
 }
