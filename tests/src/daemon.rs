@@ -1,6 +1,7 @@
 //! The daemon, run as a program.
 
 use std::env;
+use std::ffi::OsStr;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
@@ -15,6 +16,8 @@ use crate::wait::eventually;
 
 const START_WITHIN: Duration = Duration::from_secs(60);
 const STOP_WITHIN: Duration = Duration::from_secs(15);
+/// Bytes: a thousand jobs of ten vertices have 20 MB.
+const LONGEST_METRICS: u64 = 256 << 20;
 
 /// A running `tidegate run`. Dropping it kills it.
 #[derive(Debug)]
@@ -32,13 +35,24 @@ impl Daemon {
     ///
     /// The program does not compile or does not start in time.
     pub fn start(cluster: &str, options: &[(&str, &str)], folder: &Path) -> Result<Self, HarnessError> {
+        let mut arguments: Vec<String> = ["--cluster", cluster, "--interval", "1s"].map(str::to_owned).into();
+        for (key, value) in options {
+            arguments.extend(["--option".to_owned(), format!("{key}={value}")]);
+        }
+        Self::run(arguments, folder)
+    }
+
+    /// Starts the daemon with these arguments, beside the address that it listens on, and waits until it serves its
+    /// metrics. It works in `folder` and logs into it.
+    ///
+    /// # Errors
+    ///
+    /// The program does not compile or does not start in time.
+    pub fn run(arguments: impl IntoIterator<Item = impl AsRef<OsStr>>, folder: &Path) -> Result<Self, HarnessError> {
         let address = free_address()?;
         let mut tidegate = Command::new(binary()?);
-        tidegate.current_dir(folder).args(["run", "--cluster", cluster, "--interval", "1s"]);
+        tidegate.current_dir(folder).arg("run").args(arguments);
         tidegate.arg("--listen").arg(address.to_string());
-        for (key, value) in options {
-            tidegate.arg("--option").arg(format!("{key}={value}"));
-        }
         let daemon = Self { process: Process::start("tidegate", &mut tidegate, folder)?, address };
         eventually("the metrics of the daemon", START_WITHIN, || daemon.metrics(), |_| true)
             .inspect_err(|_| daemon.process.print_tail())?;
@@ -52,6 +66,22 @@ impl Daemon {
     /// The daemon does not answer.
     pub fn metric(&self, name: &str, labels: &[&str]) -> Result<f64, HarnessError> {
         Ok(sum(&self.metrics()?, name, labels))
+    }
+
+    /// Everything that it counts, in Prometheus' text format.
+    ///
+    /// # Errors
+    ///
+    /// The daemon does not answer.
+    pub fn metrics(&self) -> Result<String, HarnessError> {
+        let url = format!("http://{}/metrics", self.address);
+        let read = |url| ureq::get(url).call()?.body_mut().with_config().limit(LONGEST_METRICS).read_to_string();
+        read(&url).map_err(|source| HarnessError::Http { url, source: Box::new(source) })
+    }
+
+    /// Its process id.
+    pub fn process_id(&self) -> u32 {
+        self.process.id()
     }
 
     /// What it has logged so far.
@@ -80,12 +110,6 @@ impl Daemon {
     pub fn stop(mut self) -> Result<ExitStatus, HarnessError> {
         self.process.terminate(STOP_WITHIN)
     }
-
-    fn metrics(&self) -> Result<String, HarnessError> {
-        let url = format!("http://{}/metrics", self.address);
-        let read = |url| ureq::get(url).call()?.body_mut().read_to_string();
-        read(&url).map_err(|source| HarnessError::Http { url, source: Box::new(source) })
-    }
 }
 
 impl Drop for Daemon {
@@ -102,11 +126,15 @@ struct Message {
     executable: Option<PathBuf>,
 }
 
-/// Builds the program and returns where it is.
+/// Builds the program, optimised if the harness is, and returns where it is.
 ///
 /// Cargo tells the path of a binary only to tests of the package that the binary is in, so Cargo is asked here. It has
 /// nothing to do when the program is up to date.
-fn binary() -> Result<PathBuf, HarnessError> {
+///
+/// # Errors
+///
+/// The program does not compile.
+pub fn binary() -> Result<PathBuf, HarnessError> {
     let cargo = env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
     let mut build = vec!["build", "--quiet", "--bin", "tidegate", "--message-format=json"];
     if !cfg!(debug_assertions) {
@@ -118,8 +146,8 @@ fn binary() -> Result<PathBuf, HarnessError> {
     executable.ok_or_else(HarnessError::missing("executable", messages))
 }
 
-/// Sums samples in Prometheus' text format, such as `name{label="value"} 1.5`.
-fn sum(metrics: &str, name: &str, labels: &[&str]) -> f64 {
+/// Sums samples in Prometheus' text format, such as `name{label="value"} 1.5`: those of `name` whose labels contain all of `labels`.
+pub fn sum(metrics: &str, name: &str, labels: &[&str]) -> f64 {
     let samples = metrics.lines().filter_map(|line| {
         let (series, value) = line.rsplit_once(' ')?;
         let of = series.split_once('{').map_or(series, |(of, _)| of);

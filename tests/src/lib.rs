@@ -1,5 +1,4 @@
-//! The harness of the tests: the host on a simulated cluster, and the daemon, as its users run it, on real ones.
-//! And the bundled policy, called directly.
+//! The harness of the tests: the host on simulated, recorded and real clusters, and the daemon as its users run it.
 
 pub mod daemon;
 pub mod error;

@@ -1,5 +1,6 @@
 //! A program that runs beside a test and never outlives it.
 
+use std::env;
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -36,6 +37,11 @@ impl Process {
         let child =
             command.stdin(Stdio::null()).stdout(output).stderr(errors).spawn().map_err(HarnessError::run(name))?;
         Ok(Self { name: name.to_owned(), child, log })
+    }
+
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Everything that the program has written so far.
@@ -98,7 +104,16 @@ impl Drop for Process {
 ///
 /// It cannot be started or fails; the error holds what it wrote.
 pub(crate) fn output(program: &str, arguments: &[&str], folder: &Path) -> Result<String, HarnessError> {
-    let ran = Command::new(program).args(arguments).current_dir(folder).output().map_err(HarnessError::run(program))?;
+    let mut command = Command::new(program);
+    command.args(arguments).current_dir(folder);
+    // What Cargo says about the harness is not about this program: build scripts that look at it would run again.
+    for (name, _) in env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+            command.env_remove(&name);
+        }
+    }
+    let ran = command.output().map_err(HarnessError::run(program))?;
     let stdout = String::from_utf8_lossy(&ran.stdout);
     if !ran.status.success() {
         let stderr = String::from_utf8_lossy(&ran.stderr);
@@ -113,7 +128,7 @@ pub(crate) fn output(program: &str, arguments: &[&str], folder: &Path) -> Result
 /// # Errors
 ///
 /// The machine has none left.
-pub(crate) fn free_address() -> Result<SocketAddr, HarnessError> {
+pub fn free_address() -> Result<SocketAddr, HarnessError> {
     let bound = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr());
     bound.map_err(HarnessError::run("a server on 127.0.0.1"))
 }

@@ -148,11 +148,11 @@ impl Watch {
             info!(cluster = self.cluster.name, jobs = jobs.len(), "cluster is reachable");
             self.reachable = Some(true);
         }
-        self.forget_gone(&jobs).await;
+        self.forget_gone(&jobs);
         let ambiguous = ambiguous_names(&jobs);
         let leaving = self.leaving(&jobs);
         for job in &jobs {
-            // A job that ends is not looked at, and leaves its state to its successor.
+            // A job that ends is left alone.
             if job.status.is_ending() {
                 continue;
             }
@@ -180,6 +180,7 @@ impl Watch {
                 self.owners.insert(task.id(), job.id);
             }
         }
+        self.forget_state().await;
     }
 
     fn unreachable(&mut self, error: &crate::flink::FlinkError) {
@@ -191,27 +192,31 @@ impl Watch {
         }
     }
 
-    /// The state of jobs that are gone but for a pass under way. It may still write, so that a successor has to wait.
+    /// The state that the unfinished passes of jobs that end may still write: a successor has to wait for them.
     fn leaving(&self, listed: &[Job]) -> HashSet<StateKey> {
-        let living = living(listed);
-        let leaving = self.jobs.iter().filter(|(id, _)| !living.contains(id));
+        let is_living = |id: &JobId| listed.iter().any(|job| job.id == *id && !job.status.is_ending());
+        let leaving = self.jobs.iter().filter(|(id, watched)| watched.memory.is_none() && !is_living(id));
         leaving.map(|(_, watched)| watched.state_key.clone()).collect()
     }
 
-    /// Forgets jobs that left the list, are over or have a successor, and the state of those that are gone for long. A job whose pass is
-    /// under way is forgotten when that is over: should it come back meanwhile, it must not get a second one.
-    async fn forget_gone(&mut self, listed: &[Job]) {
+    /// Forgets jobs that are gone. A job whose pass is under way is forgotten when that is over: should it come back
+    /// meanwhile, it must not get a second one.
+    fn forget_gone(&mut self, listed: &[Job]) {
         let now = (self.controller.clock)();
-        let living = living(listed);
+        let remembered = remembered(listed);
         let (records, events) = (&self.controller.records, &self.controller.pass.events);
-        for (id, watched) in self.jobs.extract_if(|id, watched| !living.contains(id) && watched.memory.is_some()) {
+        for (id, watched) in self.jobs.extract_if(|id, watched| !remembered.contains(id) && watched.memory.is_some()) {
             let key = JobKey { cluster: self.cluster.name.clone(), id };
             info!(job = %key, "job is gone");
             records.forget(&key);
             events.forget(&key);
             self.gone.insert(watched.state_key, now);
         }
-        let due = now.minus(self.controller.forget_after);
+    }
+
+    /// Forgets the state of jobs that have been gone for long, and have no successor.
+    async fn forget_state(&mut self) {
+        let due = (self.controller.clock)().minus(self.controller.forget_after);
         for (state_key, _) in self.gone.extract_if(|_, since| *since <= due) {
             if let Err(error) = self.controller.pass.store.forget(&state_key).await {
                 let cause: &dyn std::error::Error = error.source.as_ref();
@@ -242,11 +247,15 @@ impl Watch {
     }
 }
 
-/// The jobs of the list that do not end, and those that do but have neither ended nor a successor of their name yet.
-fn living(listed: &[Job]) -> HashSet<JobId> {
-    let is_succeeded = |job: &Job| listed.iter().any(|other| other.name == job.name && !other.status.is_ending());
-    let is_gone = |job: &Job| job.status.is_terminal() || (job.status.is_ending() && is_succeeded(job));
-    listed.iter().filter(|job| !is_gone(job)).map(|job| job.id).collect()
+/// The jobs of the list that are not over. One that ends leaves its state to a successor of its name at once.
+fn remembered(listed: &[Job]) -> HashSet<JobId> {
+    let successors: HashSet<&str> =
+        listed.iter().filter(|job| !job.status.is_ending()).map(|job| job.name.as_str()).collect();
+    let is_remembered = |job: &&Job| {
+        let leaves = job.status.is_ending() && successors.contains(job.name.as_str());
+        !job.status.is_terminal() && !leaves
+    };
+    listed.iter().filter(is_remembered).map(|job| job.id).collect()
 }
 
 fn watch_job(cluster: &str, job: &Job, state_key: StateKey, ambiguous: &BTreeSet<&str>) -> Watched {
@@ -284,7 +293,7 @@ mod tests {
     use crate::model::JobStatus;
 
     #[test]
-    fn a_job_lives_until_it_is_over_or_ends_beside_its_successor() {
+    fn a_job_is_remembered_until_it_is_over_or_ends_beside_its_successor() {
         let job = |id, name: &str, status| Job { id: JobId::from_u128(id), name: name.to_owned(), status };
         let listed = [
             job(1, "runs", JobStatus::Running),
@@ -294,6 +303,6 @@ mod tests {
             job(5, "redeployed", JobStatus::Created),
             job(6, "restarts", JobStatus::Restarting),
         ];
-        assert_eq!(living(&listed), HashSet::from([1, 3, 5, 6].map(JobId::from_u128)));
+        assert_eq!(remembered(&listed), HashSet::from([1, 3, 5, 6].map(JobId::from_u128)));
     }
 }

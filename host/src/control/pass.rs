@@ -126,8 +126,8 @@ impl Pass {
         let is_news = taken.map_err(|error| at(Stage::Executing, error))?;
         for event in &decision.events {
             record.events.push(event.clone());
-            let told = if is_news { undelayed(event) } else { event.clone() };
-            self.events.tell(&context.key, &context.name, record.at, told);
+            let event = if is_news { undelayed(event) } else { event.clone() };
+            self.events.tell(&context.key, &context.name, record.at, event);
         }
         record.decision = Some(decision);
         self.flush(state, record.stage).await
