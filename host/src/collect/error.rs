@@ -7,7 +7,7 @@ use tidegate_common::time::Timestamp;
 use crate::flink::FlinkError;
 use crate::model::VertexId;
 
-/// A collection that came to nothing. Texts about metrics are the Java autoscaler's own, and told as such.
+/// A collection that came to nothing. What is said of missing metrics is the Java autoscaler's own text.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum CollectError {
@@ -27,7 +27,7 @@ pub enum CollectError {
     #[error("the cluster does not say since when the job has been running")]
     NoRunningTimestamp,
     /// A vertex lacks a metric without which it cannot be judged.
-    #[error("could not find required metric {metric} for {vertex}")]
+    #[error("Could not find required metric {metric} for {vertex}")]
     MetricMissing {
         /// The metric's name in the Java autoscaler, such as `BUSY_TIME_PER_SEC`.
         metric: &'static str,
@@ -37,7 +37,7 @@ pub enum CollectError {
         stabilizing: bool,
     },
     /// The TaskManagers lack their memory metrics.
-    #[error("missing required TM metrics")]
+    #[error("Missing required TM metrics")]
     TaskManagerMetricsMissing,
     /// The job has other vertices than it had when a sample was taken, though it was not restarted.
     #[error("vertex {vertex} is missing in the sample of {sample}; it leaves the window after {until}")]

@@ -286,3 +286,23 @@ async fn one_pass(
     };
     Done { memory, record }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::JobStatus;
+
+    #[test]
+    fn a_job_is_remembered_until_it_is_over_or_ends_beside_its_successor() {
+        let job = |id, name: &str, status| Job { id: JobId::from_u128(id), name: name.to_owned(), status };
+        let listed = [
+            job(1, "runs", JobStatus::Running),
+            job(2, "over", JobStatus::Canceled),
+            job(3, "fails", JobStatus::Failing),
+            job(4, "redeployed", JobStatus::Cancelling),
+            job(5, "redeployed", JobStatus::Created),
+            job(6, "restarts", JobStatus::Restarting),
+        ];
+        assert_eq!(remembered(&listed), HashSet::from([1, 3, 5, 6].map(JobId::from_u128)));
+    }
+}

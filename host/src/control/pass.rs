@@ -290,7 +290,7 @@ impl Pass {
     }
 
     fn tell_error(&self, record: &mut DecisionRecord, error: &str) {
-        self.tell(record, warning("AutoscalerError", sentence(error), None));
+        self.tell(record, warning("AutoscalerError", error.to_owned(), None));
     }
 
     /// Tells `event`, and notes it in the record.
@@ -354,12 +354,6 @@ fn describe_targets(observation: &Observation, targets: &BTreeMap<VertexId, u32>
         })
         .collect();
     changes.join(", ")
-}
-
-/// A text as a sentence starts.
-fn sentence(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
 /// An error with its causes, in one line.

@@ -89,7 +89,7 @@ impl JobStatus {
         matches!(self, Self::Failed | Self::Canceled | Self::Finished)
     }
 
-    /// Whether the job will never run again under this id: it is over, or on its way there with no way back.
+    /// Whether the job is over, or on its way there. Only a JobManager that fails meanwhile can bring it back.
     pub fn is_ending(self) -> bool {
         matches!(self, Self::Failing | Self::Failed | Self::Cancelling | Self::Canceled | Self::Finished)
     }

@@ -39,12 +39,28 @@ pub struct RecordedPass {
     pub line: usize,
     /// The time of the pass.
     pub at: Timestamp,
-    /// The bodies by path.
-    pub(super) answers: HashMap<String, Box<RawValue>>,
+    /// What was answered, by path.
+    pub(super) answers: HashMap<String, Answer>,
     /// Paths that answered with an error status.
     pub(super) faults: HashMap<String, u16>,
     /// What had to be done, if the trace says so.
     pub expected: Option<Outcome>,
+}
+
+/// What Flink answers at one path.
+#[derive(Debug)]
+pub(super) enum Answer {
+    /// This body.
+    Body(Box<RawValue>),
+    /// Those of these metrics that are asked for.
+    Metrics(Vec<Metric>),
+}
+
+/// One metric with all its aggregations.
+#[derive(Debug)]
+pub(super) struct Metric {
+    pub(super) id: String,
+    pub(super) text: Box<RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -131,8 +147,28 @@ fn parse_pass(path: &str, line: usize, text: &str) -> Result<RecordedPass, Trace
         wrong(column, reason)
     })?;
     let at = parsed.at.parse().map_err(|error| wrong(1, format!("`at`: {error}")))?;
-    let faults = parsed.faults.into_iter().collect();
-    Ok(RecordedPass { line, at, answers: parsed.get, faults, expected: parsed.expect })
+    let answers = parsed.get.into_iter().map(|(path, body)| match answer(&path, body) {
+        Ok(answer) => Ok((path, answer)),
+        Err(error) => Err(wrong(1, format!("`{path}` holds no metrics: {}", place(&error).1))),
+    });
+    let (answers, faults) = (answers.collect::<Result<_, _>>()?, parsed.faults.into_iter().collect());
+    Ok(RecordedPass { line, at, answers, faults, expected: parsed.expect })
+}
+
+fn answer(path: &str, body: Box<RawValue>) -> Result<Answer, serde_json::Error> {
+    #[derive(Deserialize)]
+    struct Named {
+        id: String,
+    }
+    if !path.ends_with("/metrics") {
+        return Ok(Answer::Body(body));
+    }
+    let metrics: Vec<Box<RawValue>> = serde_json::from_str(body.get())?;
+    let named = metrics.into_iter().map(|text| {
+        let Named { id } = serde_json::from_str(text.get())?;
+        Ok(Metric { id, text })
+    });
+    Ok(Answer::Metrics(named.collect::<Result<_, serde_json::Error>>()?))
 }
 
 /// Where in its line an error is, and what it says without the line's number, which is always 1.
@@ -187,6 +223,10 @@ mod tests {
             (format!("{HEADER}\n{PASS}\n{{\"at\":"), "t.jsonl:3:6: not a pass of a trace: EOF while parsing a value"),
             (format!("{HEADER}\n{}", PASS.replace("2026-01-01T", "")), "t.jsonl:2:1: not a pass of a trace: `at`: "),
             (format!("{HEADER}\n{}", PASS.replace("503", "-1")), "t.jsonl:2:"),
+            (
+                format!("{HEADER}\n{}", PASS.replace("jobs/overview", "jobmanager/metrics")),
+                "t.jsonl:2:1: not a pass of a trace: `/jobmanager/metrics` holds no metrics: invalid type: map",
+            ),
         ] {
             assert!(error(&text).starts_with(expected), "{}", error(&text));
         }

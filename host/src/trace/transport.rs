@@ -1,6 +1,5 @@
 //! A cluster that answers as it once did: a trace in the place of HTTP.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -8,7 +7,7 @@ use async_trait::async_trait;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::format::{RecordedPass, Trace};
+use super::format::{Answer, Metric, RecordedPass, Trace};
 use crate::flink::{FlinkError, Request, Response, Transport};
 use crate::model::{Bounds, ResourceRequirements, VertexId};
 
@@ -71,44 +70,45 @@ impl Transport for RecordedCluster {
 }
 
 fn get(pass: &RecordedPass, request: &Request<'_>) -> Response {
-    let Some(recorded) = pass.answers.get(request.path) else { return not_found(request.path) };
-    let selected = request.path.ends_with("/metrics").then(|| select(recorded, request)).flatten();
-    Response { status: 200, body: selected.unwrap_or_else(|| recorded.get().as_bytes().to_vec()) }
+    match pass.answers.get(request.path) {
+        Some(Answer::Body(body)) => Response { status: 200, body: body.get().as_bytes().to_vec() },
+        Some(Answer::Metrics(metrics)) => Response { status: 200, body: select(metrics, request).into_bytes() },
+        None => not_found(request.path),
+    }
 }
 
-/// One metric, field by field.
-type Metric<'a> = BTreeMap<Cow<'a, str>, &'a RawValue>;
-
 /// What a metrics endpoint answers: without `get` the names, else the metrics named, with `agg` only these aggregations.
-/// Nothing at all when one of the names is unknown, but for the JobManager. None where the record is no list of metrics.
-fn select(recorded: &RawValue, request: &Request<'_>) -> Option<Vec<u8>> {
-    let metrics: Vec<Metric<'_>> = serde_json::from_str(recorded.get()).ok()?;
+/// Nothing at all when one of the names is unknown, but for the JobManager.
+fn select(metrics: &[Metric], request: &Request<'_>) -> String {
     let parameter = |name: &str| request.query.iter().find(|(key, _)| *key == name).map(|(_, value)| *value);
-    let only = |metric: &Metric<'_>, fields: &[&str]| -> BTreeMap<String, Box<RawValue>> {
-        let kept = metric.iter().filter(|(field, _)| fields.contains(&field.as_ref()));
-        kept.map(|(field, value)| (field.clone().into_owned(), (*value).to_owned())).collect()
-    };
     let Some(names) = parameter("get") else {
-        let names: Vec<_> = metrics.iter().map(|metric| only(metric, &["id"])).collect();
-        return serde_json::to_vec(&names).ok();
+        return list(metrics.iter().map(|metric| serde_json::json!({ "id": metric.id }).to_string()));
     };
-    let mut by_name = BTreeMap::new();
-    for metric in &metrics {
-        by_name.insert(String::deserialize(*metric.get("id")?).ok()?, metric);
-    }
-    let wanted: Vec<Option<&&Metric<'_>>> = names.split(',').map(|name| by_name.get(name)).collect();
+    let wanted = names.split(',').map(|name| metrics.iter().find(|metric| metric.id == name));
+    let wanted: Vec<Option<&Metric>> = wanted.collect();
     if wanted.iter().any(Option::is_none) && request.path != "/jobmanager/metrics" {
-        return Some(b"[]".to_vec());
+        return list([]);
     }
     let wanted = wanted.into_iter().flatten();
     match parameter("agg") {
         Some(aggregations) => {
-            let mut fields: Vec<&str> = aggregations.split(',').collect();
-            fields.push("id");
-            serde_json::to_vec(&wanted.map(|metric| only(metric, &fields)).collect::<Vec<_>>()).ok()
+            let fields: Vec<&str> = aggregations.split(',').chain(["id"]).collect();
+            list(wanted.map(|metric| only(metric, &fields)))
         }
-        None => serde_json::to_vec(&wanted.collect::<Vec<_>>()).ok(),
+        None => list(wanted.map(|metric| metric.text.get().to_owned())),
     }
+}
+
+/// These fields of a metric.
+fn only(metric: &Metric, fields: &[&str]) -> String {
+    let all: BTreeMap<String, &RawValue> = serde_json::from_str(metric.text.get()).unwrap_or_default();
+    let kept = all.iter().filter(|(field, _)| fields.contains(&field.as_str()));
+    let kept: Vec<String> = kept.map(|(field, value)| format!("\"{field}\":{}", value.get())).collect();
+    format!("{{{}}}", kept.join(","))
+}
+
+fn list(entries: impl IntoIterator<Item = String>) -> String {
+    format!("[{}]", entries.into_iter().collect::<Vec<_>>().join(","))
 }
 
 /// The bounds that a body of a PUT asks for.
@@ -169,7 +169,7 @@ mod tests {
         let cluster = cluster();
         for (path, query, expected) in [
             ("/taskmanagers/metrics", vec![], r#"[{"id":"a"},{"id":"b"}]"#),
-            ("/taskmanagers/metrics", vec![("get", "b")], r#"[{"id":"b","max":4.0,"min":2.0,"sum":5}]"#),
+            ("/taskmanagers/metrics", vec![("get", "b")], r#"[{"id":"b","min":2.0,"max":4.0,"sum":5}]"#),
             (
                 "/taskmanagers/metrics",
                 vec![("get", "b,a"), ("agg", "max")],

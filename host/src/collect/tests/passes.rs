@@ -183,7 +183,7 @@ async fn a_missing_required_metric_is_no_failure_while_the_job_stabilises() {
     }
     let mut job = Job::new(&[]);
     job.cluster.change(|state| state.lose(SINK, "busyTimeMsPerSecond"));
-    let expected = format!("could not find required metric BUSY_TIME_PER_SEC for {SINK}");
+    let expected = format!("Could not find required metric BUSY_TIME_PER_SEC for {SINK}");
     assert_eq!(job.pass(20).await.unwrap_err().to_string(), expected);
 }
 
