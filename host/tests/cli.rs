@@ -6,7 +6,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 use std::time::Duration;
 
@@ -126,22 +126,34 @@ fn an_admin_port_that_is_taken_is_told() {
 fn an_unreachable_cluster_is_told_once_and_the_daemon_goes_on() {
     let folder = TempDir::new().unwrap();
     let log = folder.path().join("log");
-    let mut daemon = Command::new(env!("CARGO_BIN_EXE_tidegate"))
+    let daemon = Command::new(env!("CARGO_BIN_EXE_tidegate"))
         .args(["run", "--cluster", "http://127.0.0.1:1", "--interval", "100ms", "--listen", "127.0.0.1:0"])
         .stderr(Stdio::from(fs::File::create(&log).unwrap()))
         .spawn()
         .unwrap();
+    let mut daemon = Ended(daemon);
     wait_for(&log, "cluster is unreachable");
     thread::sleep(Duration::from_secs(1));
-    assert!(daemon.try_wait().unwrap().is_none(), "it gave up:\n{}", fs::read_to_string(&log).unwrap());
+    assert!(daemon.0.try_wait().unwrap().is_none(), "it gave up:\n{}", fs::read_to_string(&log).unwrap());
     // The shell's own `kill`: a bare machine lacks the program.
-    let asked = Command::new("sh").args(["-c", &format!("kill -TERM {}", daemon.id())]).status().unwrap();
+    let asked = Command::new("sh").args(["-c", &format!("kill -TERM {}", daemon.0.id())]).status().unwrap();
     assert!(asked.success());
-    let ended = daemon.wait().unwrap();
+    let ended = daemon.0.wait().unwrap();
     let said = fs::read_to_string(&log).unwrap();
     assert!(ended.success(), "{said}");
     assert_eq!(said.matches("cluster is unreachable").count(), 1, "{said}");
     assert_says(&said, &["cannot reach http://127.0.0.1:1", "stopped"]);
+}
+
+/// A process that does not outlive its test, however that ends.
+struct Ended(Child);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        // It may have ended by itself; then there is nothing to do.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 /// Waits until `expected` stands in a file.
