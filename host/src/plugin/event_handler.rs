@@ -8,7 +8,6 @@ use wasmtime::component::{HasSelf, Linker};
 
 use super::call::{Caller, State};
 use super::contract::Contract;
-use super::error::chain;
 use super::load::{Source, load};
 use super::sandbox::Sandbox;
 use super::{CallError, Limits, LoadError, Runtime};
@@ -54,13 +53,10 @@ impl WasmEventHandler {
         runtime: &Runtime,
         metrics: Arc<Metrics>,
     ) -> Result<Self, LoadError> {
-        let mut linker = Linker::new(runtime.engine());
-        let misshapen =
-            |error| LoadError::Shape { origin: source.to_string(), contract: CONTRACT.package, source: chain(error) };
-        wasmtime_wasi::p2::add_to_linker_async(&mut linker).map_err(misshapen)?;
-        bindings::EventHandler::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state).map_err(misshapen)?;
-        let pre = load(runtime, source, &CONTRACT, &linker)?;
-        let pre = bindings::EventHandlerPre::new(pre).map_err(misshapen)?;
+        let link = |linker: &mut Linker<State>| {
+            bindings::EventHandler::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
+        };
+        let pre = load(runtime, source, &CONTRACT, link, bindings::EventHandlerPre::new)?;
         Ok(Self { caller: Caller::new(name, runtime, limits), pre, metrics })
     }
 

@@ -8,6 +8,7 @@ use std::str::FromStr;
 use thiserror::Error;
 use wasmtime::component::{Component, InstancePre, Linker};
 
+use super::call::State;
 use super::contract::Contract;
 use super::error::chain;
 use super::{LoadError, Runtime};
@@ -76,13 +77,15 @@ impl Source {
     }
 }
 
-/// Reads, compiles and links a component. Takes long: not for async threads.
-pub(super) fn load<T: 'static>(
+/// Reads, compiles and links a component: `link` adds what its contract gives it beside WASI, `fit` finds its exports.
+/// Takes long: not for async threads.
+pub(super) fn load<P>(
     runtime: &Runtime,
     source: &Source,
     contract: &Contract,
-    linker: &Linker<T>,
-) -> Result<InstancePre<T>, LoadError> {
+    link: impl FnOnce(&mut Linker<State>) -> wasmtime::Result<()>,
+    fit: impl FnOnce(InstancePre<State>) -> wasmtime::Result<P>,
+) -> Result<P, LoadError> {
     let origin = source.to_string();
     let bytes = source.read()?;
     if let Some(found) = not_a_component(&bytes) {
@@ -93,11 +96,12 @@ pub(super) fn load<T: 'static>(
     if let Some(misfit) = contract.misfit(runtime.engine(), &component) {
         return Err(LoadError::Misfit { origin, contract: contract.package, misfit });
     }
-    linker.instantiate_pre(&component).map_err(|error| LoadError::Shape {
-        origin,
-        contract: contract.package,
-        source: chain(error),
-    })
+    let mut linker = Linker::new(runtime.engine());
+    wasmtime_wasi::p2::add_to_linker_async(&mut linker)
+        .and_then(|()| link(&mut linker))
+        .and_then(|()| linker.instantiate_pre(&component))
+        .and_then(fit)
+        .map_err(|error| LoadError::Shape { origin, contract: contract.package, source: chain(error) })
 }
 
 /// What `bytes` are, when they do not even start as a component does (magic, version 13, layer 1).

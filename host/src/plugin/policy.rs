@@ -12,7 +12,6 @@ use wasmtime::component::{HasSelf, Linker, Resource};
 
 use super::call::{Caller, State};
 use super::contract::Contract;
-use super::error::chain;
 use super::load::{Source, load};
 use super::log::clean;
 use super::sandbox::Sandbox;
@@ -68,10 +67,10 @@ pub struct WasmPolicy {
 }
 
 impl WasmPolicy {
-    /// Loads a policy and starts it once on trial. Compiling takes long: not for async threads.
+    /// Loads a policy. Compiling takes long: not for async threads.
     ///
     /// # Errors
-    /// When the source cannot be read, is no component, does not fit the contract or does not start.
+    /// When the source cannot be read, is no component or does not fit the contract.
     pub fn load(
         name: &str,
         source: &Source,
@@ -79,13 +78,9 @@ impl WasmPolicy {
         runtime: &Runtime,
         metrics: Arc<Metrics>,
     ) -> Result<Self, LoadError> {
-        let mut linker = Linker::new(runtime.engine());
-        let misshapen =
-            |error| LoadError::Shape { origin: source.to_string(), contract: CONTRACT.package, source: chain(error) };
-        wasmtime_wasi::p2::add_to_linker_async(&mut linker).map_err(misshapen)?;
-        bindings::Policy::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state).map_err(misshapen)?;
-        let pre = load(runtime, source, &CONTRACT, &linker)?;
-        let pre = bindings::PolicyPre::new(pre).map_err(misshapen)?;
+        let link =
+            |linker: &mut Linker<State>| bindings::Policy::add_to_linker::<_, HasSelf<State>>(linker, |state| state);
+        let pre = load(runtime, source, &CONTRACT, link, bindings::PolicyPre::new)?;
         Ok(Self { caller: Caller::new(name, runtime, limits), pre, metrics })
     }
 
