@@ -13,7 +13,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::timeout;
 use tracing::{error, info, warn};
 
-use crate::admin::{self, Scrape};
+use crate::admin::{self, Access, Admin, Scrape};
 use crate::config::{Config, ConfigError, PluginConfig, Role};
 use crate::control::{Cluster, Controller, Pass, Policies, Readiness, Records};
 use crate::event::{EventHandler, Events};
@@ -107,6 +107,7 @@ impl Daemon {
         let plugins = Plugins::load(&config, &metrics).await?;
         let clients = connect(&config)?;
         let address = config.admin.listen;
+        let access = Arc::new(Access::new(config.admin.token(&config.folder)?));
         let listen = |source| StartError::Listen { address, source };
         let listener = TcpListener::bind(address).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
@@ -133,7 +134,8 @@ impl Daemon {
         let (stop, stopped) = watch::channel(false);
         let mut server = JoinSet::new();
         let scrape = Scrape::new(metrics, readiness, Arc::clone(&records), clients.clone());
-        server.spawn(admin::serve(listener, Arc::new(scrape), wait(stopped.clone())));
+        let admin = Arc::new(Admin { scrape, records: Arc::clone(&records), access });
+        server.spawn(admin::serve(listener, admin, wait(stopped.clone())));
         let mut loops = JoinSet::new();
         for ((cluster, own), (name, client)) in config.clusters.iter().zip(clients) {
             info!(cluster = name, url = cluster.url, "looking after cluster");

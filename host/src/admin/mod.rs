@@ -1,11 +1,20 @@
-//! HTTP for operators: is it alive, is it ready, what does it do.
+//! HTTP for operators: is it alive, is it ready, what does it do, and why.
 //!
 //! - `GET /healthz`: the process answers
 //! - `GET /readyz`: every cluster has been looked at once; 503 before that
 //! - `GET /metrics`: everything for Prometheus
+//! - `GET /api/v1/jobs`: every job, and how far its last pass got
+//! - `GET /api/v1/jobs/<cluster>/<id or name>`: the decision record of its last pass
+//!
+//! What is below `/api` asks for a token where there is one; see [`Access`].
 
+mod access;
+mod jobs;
 mod metrics;
+mod refusal;
 mod server;
 
+pub use access::Access;
+pub use jobs::{Evaluated, JobEvent, JobRealization, JobRecord, JobSummary, JobVerdict, JobVertex, Jobs};
 pub use metrics::Scrape;
-pub use server::serve;
+pub use server::{Admin, serve};

@@ -7,11 +7,24 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tokio::net::TcpListener;
 
-use super::Scrape;
+use super::refusal::Refusal;
+use super::{Access, Scrape, access, jobs};
+use crate::control::Records;
+
+/// What the routes show.
+pub struct Admin {
+    /// What Prometheus scrapes.
+    pub scrape: Scrape,
+    /// What passes saw and decided.
+    pub records: Arc<Records>,
+    /// Who may use the API.
+    pub access: Arc<Access>,
+}
 
 /// Serves on `listener` until `stop` is done.
 ///
@@ -19,29 +32,37 @@ use super::Scrape;
 /// When the listener fails.
 pub async fn serve(
     listener: TcpListener,
-    scrape: Arc<Scrape>,
+    admin: Arc<Admin>,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
-    let routes = Router::new()
-        .route("/", get(|| async { "tidegate: /healthz /readyz /metrics\n" }))
+    axum::serve(listener, routes(admin)).with_graceful_shutdown(stop).await
+}
+
+fn routes(admin: Arc<Admin>) -> Router {
+    let api = Router::new()
+        .merge(jobs::routes())
+        .fallback(|| async { Refusal::not_found("there is no such thing below /api/v1") })
+        .layer(from_fn_with_state(Arc::clone(&admin.access), access::check));
+    Router::new()
+        .route("/", get(|| async { "tidegate: /healthz /readyz /metrics /api/v1/jobs\n" }))
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
-        .with_state(scrape);
-    axum::serve(listener, routes).with_graceful_shutdown(stop).await
+        .nest("/api/v1", api)
+        .with_state(admin)
 }
 
-async fn ready(State(scrape): State<Arc<Scrape>>) -> Response {
-    if scrape.readiness.is_ready() {
+async fn ready(State(admin): State<Arc<Admin>>) -> Response {
+    if admin.scrape.readiness.is_ready() {
         "ready\n".into_response()
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, "not every cluster has been looked at yet\n").into_response()
     }
 }
 
-async fn metrics(State(scrape): State<Arc<Scrape>>) -> Response {
+async fn metrics(State(admin): State<Arc<Admin>>) -> Response {
     let format = [(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")];
-    match scrape.text() {
+    match admin.scrape.text() {
         Ok(text) => (format, text).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
     }

@@ -22,6 +22,7 @@ impl Check {
     pub(super) fn run(self) -> Result<()> {
         let config = self.flags.config()?;
         config.check()?;
+        config.admin.token(&config.folder)?;
         for (cluster, _) in &config.clusters {
             cluster.rest_options(&config.folder)?;
         }

@@ -43,6 +43,14 @@ pub enum ConfigError {
         /// The name.
         name: String,
     },
+    /// A setting of `[admin]` cannot be used.
+    #[error("`{setting}` in [admin]: {reason}")]
+    Admin {
+        /// Which setting.
+        setting: &'static str,
+        /// What is wrong, and what to do.
+        reason: String,
+    },
     /// A setting of a cluster cannot be used.
     #[error("`{setting}` of cluster `{cluster}`: {reason}")]
     Cluster {

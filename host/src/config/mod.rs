@@ -9,7 +9,7 @@ mod options;
 mod plugin;
 mod span;
 
-pub use admin::AdminConfig;
+pub use admin::{AdminConfig, Token};
 pub use cluster::{AuthConfig, ClusterConfig, TlsConfig};
 pub use control::ControlConfig;
 pub use error::ConfigError;

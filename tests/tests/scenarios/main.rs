@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail loudly")]
 
 mod advisory;
+mod api;
 mod growth;
 mod hostile;
 mod identity;
