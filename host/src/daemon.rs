@@ -1,11 +1,14 @@
 //! From a configuration to a running host, and to its end.
 
+use std::error::Error;
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use thiserror::Error;
+use tidegate_common::configuration::Configuration;
 use tidegate_common::time::Timestamp;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -14,13 +17,14 @@ use tokio::time::timeout;
 use tracing::{error, info, warn};
 
 use crate::admin::{self, Access, Admin, Scrape};
-use crate::config::{Config, ConfigError, PluginConfig, Role};
-use crate::control::{Cluster, Controller, Pass, Policies, Readiness, Records};
+use crate::config::{Changes, ClusterConfig, Config, ConfigError, NamedChanges, PluginConfig, Role, Token};
+use crate::control::{Cluster, Controller, Fleet, Pace, Pass, Policies, Readiness, Records};
 use crate::event::{EventHandler, Events};
-use crate::flink::{FlinkError, InvalidRestOptions, JobManager, RestClient};
+use crate::flink::{FlinkError, InvalidRestOptions, JobManager, Links, NewLinks};
 use crate::metrics::Metrics;
 use crate::plugin::{CallError, Limits, LoadError, Runtime, Source, WasmEventHandler, WasmPolicy};
 use crate::policy::Policy;
+use crate::reload::Reloads;
 use crate::state::MemoryStateStore;
 
 /// How long passes under way may take to end after a stop is asked for.
@@ -28,15 +32,19 @@ const GRACE: Duration = Duration::from_secs(20);
 
 /// A host that runs.
 pub struct Daemon {
+    config: Config,
     records: Arc<Records>,
+    reloads: Arc<Reloads>,
+    access: Arc<Access>,
+    links: Arc<Links>,
     address: SocketAddr,
     stop: watch::Sender<bool>,
-    loops: JoinSet<()>,
+    fleet: Fleet,
     deliveries: JoinSet<()>,
     server: JoinSet<io::Result<()>>,
 }
 
-/// Why a host did not start.
+/// Why a host did not start, or did not take another configuration.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum StartError {
@@ -105,17 +113,18 @@ impl Daemon {
         config.check()?;
         let metrics = Arc::new(Metrics::default());
         let plugins = Plugins::load(&config, &metrics).await?;
-        let clients = connect(&config)?;
+        let links = Arc::new(Links::default());
+        links.replace(connect(&links, &config)?);
         let address = config.admin.listen;
         let access = Arc::new(Access::new(config.admin.token(&config.folder)?));
         let listen = |source| StartError::Listen { address, source };
         let listener = TcpListener::bind(address).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
-        probe(&clients).await?;
+        probe(&links).await?;
 
         let (events, deliveries) = Events::start(plugins.handlers, Arc::clone(&metrics));
         let records = Arc::new(Records::default());
-        let readiness = Arc::new(Readiness::of(config.clusters.len()));
+        let readiness = Arc::new(Readiness::of(config.clusters.iter().map(|(cluster, _)| cluster.name.clone())));
         let controller = Controller {
             pass: Arc::new(Pass {
                 policies: plugins.policies,
@@ -124,31 +133,72 @@ impl Daemon {
                 metrics: Arc::clone(&metrics),
             }),
             records: Arc::clone(&records),
-            interval: config.control.interval.0,
-            forget_after: config.control.forget_after.0,
-            concurrency: usize::from(config.control.concurrency.get()),
             readiness: Arc::clone(&readiness),
             clock: Arc::new(now),
         };
 
         let (stop, stopped) = watch::channel(false);
+        let reloads = Arc::new(Reloads::new(Arc::clone(&metrics), now()));
         let mut server = JoinSet::new();
-        let scrape = Scrape::new(metrics, readiness, Arc::clone(&records), clients.clone());
-        let admin = Arc::new(Admin { scrape, records: Arc::clone(&records), access });
-        server.spawn(admin::serve(listener, admin, wait(stopped.clone())));
-        let mut loops = JoinSet::new();
-        for ((cluster, own), (name, client)) in config.clusters.iter().zip(clients) {
-            info!(cluster = name, url = cluster.url, "looking after cluster");
-            let cluster = Cluster { name, job_manager: client, options: config.options.overlaid_with(own) };
-            loops.spawn(controller.clone().run(cluster, stopped.clone()));
+        let scrape = Scrape::new(metrics, readiness, Arc::clone(&records), Arc::clone(&links));
+        let admin =
+            Admin { scrape, records: Arc::clone(&records), reloads: Arc::clone(&reloads), access: Arc::clone(&access) };
+        server.spawn(admin::serve(listener, Arc::new(admin), wait(stopped.clone())));
+        let mut fleet = Fleet::new(controller, stopped);
+        for (cluster, _) in &config.clusters {
+            info!(cluster = cluster.name, url = cluster.url, "looking after cluster");
         }
+        fleet.look_after(clusters(&config, &links));
         info!(admin = %address, interval = ?config.control.interval.0, "started");
-        Ok(Self { records, address, stop, loops, deliveries, server })
+        Ok(Self { config, records, reloads, access, links, address, stop, fleet, deliveries, server })
+    }
+
+    /// Puts another configuration in force, or none of it. Clusters that are in both keep their jobs, and these their
+    /// metrics and state. What is wrong with it is logged, counted and shown.
+    ///
+    /// Nothing has changed where this future is dropped before it is ready.
+    pub async fn reload(&mut self, config: Config) {
+        match self.prepare(&config).await {
+            Ok(prepared) => self.take(config, prepared),
+            Err(error) => self.refuse(&InOneText(&error)),
+        }
+    }
+
+    /// Takes notice of a configuration that cannot even be read: the one before stays in force.
+    pub fn refuse(&self, reason: &dyn fmt::Display) {
+        self.reloads.refused(reason, now());
+    }
+
+    /// Everything of a new configuration that may fail.
+    async fn prepare(&self, config: &Config) -> Result<Prepared, StartError> {
+        config.check()?;
+        let token = config.admin.token(&config.folder)?;
+        let links = connect(&self.links, config)?;
+        Ok(Prepared { token, links })
+    }
+
+    /// What is left then.
+    fn take(&mut self, config: Config, prepared: Prepared) {
+        let Prepared { token, links } = prepared;
+        self.access.replace(token);
+        self.links.replace(links);
+        self.fleet.look_after(clusters(&config, &self.links));
+        let changes = Changes::between(&self.config, &config);
+        if changes.plugins != NamedChanges::default() {
+            warn!(%changes, "plugins have other settings in the configuration now: they need a restart");
+        }
+        self.reloads.took(&changes, now());
+        self.config = config;
     }
 
     /// The latest record of every job.
     pub fn records(&self) -> &Arc<Records> {
         &self.records
+    }
+
+    /// Since when the configuration in force is, and what became of a newer one.
+    pub fn reloads(&self) -> &Reloads {
+        &self.reloads
     }
 
     /// Where health and metrics are served.
@@ -160,10 +210,12 @@ impl Daemon {
     pub async fn stop(mut self) {
         info!("stopping");
         self.stop.send_replace(true);
-        if timeout(GRACE, drain(&mut self.loops)).await.is_err() {
+        if timeout(GRACE, self.fleet.drain()).await.is_err() {
             warn!(after = ?GRACE, "passes under way were cut off");
-            self.loops.shutdown().await;
+            self.fleet.shutdown().await;
         }
+        // With the controller goes the last who could tell an event.
+        drop(self.fleet);
         if timeout(GRACE, drain(&mut self.deliveries)).await.is_err() {
             warn!(after = ?GRACE, "events that wait for a slow handler were dropped");
         }
@@ -257,25 +309,37 @@ impl Loader<'_> {
     }
 }
 
-fn connect(config: &Config) -> Result<Vec<(String, Arc<RestClient>)>, StartError> {
-    config
-        .clusters
-        .iter()
-        .map(|(cluster, _)| {
-            let name = cluster.name.clone();
-            match RestClient::new(&cluster.rest_options(&config.folder)?) {
-                Ok(client) => Ok((name, Arc::new(client))),
-                Err(source) => Err(StartError::Cluster { cluster: name, source }),
-            }
-        })
-        .collect()
+/// A new configuration, checked and ready.
+struct Prepared {
+    token: Option<Token>,
+    links: NewLinks,
+}
+
+fn connect(links: &Links, config: &Config) -> Result<NewLinks, StartError> {
+    let options = |cluster: &ClusterConfig| Ok((cluster.name.clone(), cluster.rest_options(&config.folder)?));
+    let wanted: Result<Vec<_>, ConfigError> = config.clusters.iter().map(|(cluster, _)| options(cluster)).collect();
+    links.prepare(wanted?).map_err(|(cluster, source)| StartError::Cluster { cluster, source })
+}
+
+/// The clusters of a configuration, each with its client.
+fn clusters(config: &Config, links: &Links) -> Vec<Cluster> {
+    let pace = Pace {
+        interval: config.control.interval.0,
+        forget_after: config.control.forget_after.0,
+        concurrency: usize::from(config.control.concurrency.get()),
+    };
+    let linked = |(cluster, own): &(ClusterConfig, Configuration)| {
+        let name = cluster.name.clone();
+        Some(Cluster { job_manager: links.client(&name)?, options: config.options.overlaid_with(own), pace, name })
+    };
+    config.clusters.iter().filter_map(linked).collect()
 }
 
 /// Asks every cluster who it is. Only when none is Flink, or could be later, is there nothing to do.
-async fn probe(clients: &[(String, Arc<RestClient>)]) -> Result<(), StartError> {
+async fn probe(links: &Links) -> Result<(), StartError> {
     let mut hopeless = None;
     let mut hope = false;
-    for (cluster, client) in clients {
+    for (cluster, client) in &links.clients() {
         match client.version().await {
             Ok(version) => {
                 info!(cluster, version, "found Flink");
@@ -298,6 +362,21 @@ async fn probe(clients: &[(String, Arc<RestClient>)]) -> Result<(), StartError> 
 async fn wait(mut stopped: watch::Receiver<bool>) {
     // The sender is gone only when the daemon is; that ends the wait as well.
     let _ = stopped.wait_for(|stopped| *stopped).await;
+}
+
+/// An error with its causes, in one text.
+struct InOneText<'a>(&'a StartError);
+
+impl fmt::Display for InOneText<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut source = self.0.source();
+        while let Some(cause) = source {
+            write!(f, ": {cause}")?;
+            source = cause.source();
+        }
+        Ok(())
+    }
 }
 
 async fn drain(tasks: &mut JoinSet<()>) {

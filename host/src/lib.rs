@@ -24,3 +24,4 @@ pub mod trace;
 
 pub mod daemon;
 pub mod demo;
+pub mod reload;

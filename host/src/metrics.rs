@@ -8,6 +8,7 @@ use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode_registry;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
@@ -27,6 +28,8 @@ pub struct Metrics {
     reasons: Mutex<BTreeSet<String>>,
     events_dropped: Family<PluginName, Counter>,
     list_errors: Family<ClusterLabels, Counter>,
+    config_reloads: Family<ReloadLabels, Counter>,
+    config_successful: Gauge,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -69,6 +72,11 @@ struct ClusterLabels {
     cluster: String,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReloadLabels {
+    result: &'static str,
+}
+
 impl Default for Metrics {
     fn default() -> Self {
         let mut registry = Registry::with_prefix("tidegate");
@@ -95,6 +103,14 @@ impl Default for Metrics {
         registry.register("events_dropped", "Events that a slow handler never got", events_dropped.clone());
         let list_errors = Family::default();
         registry.register("job_list_errors", "Failed looks at a cluster's job list", list_errors.clone());
+        let config_reloads = Family::default();
+        registry.register("config_reloads", "Attempts to put a new configuration in force", config_reloads.clone());
+        let config_successful = Gauge::default();
+        registry.register(
+            "config_last_reload_successful",
+            "Whether the configuration as it was read last is in force",
+            config_successful.clone(),
+        );
         Self {
             registry,
             passes,
@@ -107,6 +123,8 @@ impl Default for Metrics {
             reasons: Mutex::default(),
             events_dropped,
             list_errors,
+            config_reloads,
+            config_successful,
         }
     }
 }
@@ -165,5 +183,17 @@ impl Metrics {
     /// A cluster's job list could not be had.
     pub fn list_error(&self, cluster: &str) {
         self.list_errors.get_or_create(&ClusterLabels { cluster: cluster.to_owned() }).inc();
+    }
+
+    /// The configuration that the daemon begins with is in force.
+    pub fn config_in_force(&self) {
+        self.config_successful.set(1);
+    }
+
+    /// A new configuration was put in force, or refused.
+    pub fn config_reload(&self, taken: bool) {
+        let result = if taken { "taken" } else { "refused" };
+        self.config_reloads.get_or_create(&ReloadLabels { result }).inc();
+        self.config_successful.set(i64::from(taken));
     }
 }

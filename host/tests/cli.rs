@@ -145,6 +145,37 @@ fn an_unreachable_cluster_is_told_once_and_the_daemon_goes_on() {
     assert_says(&said, &["cannot reach http://127.0.0.1:1", "stopped"]);
 }
 
+#[test]
+fn a_hangup_reloads_the_configuration_and_a_wrong_one_leaves_the_old_in_force() {
+    let folder = TempDir::new().unwrap();
+    let cluster = |name: &str| format!("[[cluster]]\nname = \"{name}\"\nurl = \"http://127.0.0.1:1\"\n");
+    let path = file(&folder, "tidegate.toml", cluster("old"));
+    let log = folder.path().join("log");
+    let daemon = Command::new(env!("CARGO_BIN_EXE_tidegate"))
+        .args(["run", "--config", &path, "--listen", "127.0.0.1:0"])
+        .stderr(Stdio::from(fs::File::create(&log).unwrap()))
+        .spawn()
+        .unwrap();
+    let daemon = Ended(daemon);
+    let hang_up = || {
+        let asked = Command::new("sh").args(["-c", &format!("kill -HUP {}", daemon.0.id())]).status().unwrap();
+        assert!(asked.success());
+    };
+    wait_for(&log, "started");
+    fs::write(&path, cluster("new") + "[control]\nintervall = \"5s\"\n").unwrap();
+    hang_up();
+    wait_for(&log, "configuration not reloaded: the one before stays in force");
+    let said = fs::read_to_string(&log).unwrap();
+    assert_says(&said, &["tidegate.toml:5:1", "did you mean `interval`?", "^^^^^^^^^"]);
+    assert!(!said.contains("new"), "{said}");
+    fs::write(&path, cluster("new")).unwrap();
+    hang_up();
+    wait_for(&log, "configuration reloaded");
+    wait_for(&log, "cluster is no longer looked after");
+    let said = fs::read_to_string(&log).unwrap();
+    assert_says(&said, &["cluster `new` added, cluster `old` removed"]);
+}
+
 /// A process that does not outlive its test, however that ends.
 struct Ended(Child);
 

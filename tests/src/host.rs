@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tidegate::control::{self, Controller, DecisionRecord, Pass, Policies, Readiness, Records, Watch};
+use tidegate::control::{self, Controller, DecisionRecord, Pace, Pass, Policies, Readiness, Records, Watch};
 use tidegate::event::{EventHandler, Events, HandlerError};
 use tidegate::flink::{RestClient, RestOptions};
 use tidegate::metrics::Metrics;
@@ -121,17 +121,18 @@ impl Scenario {
                 metrics: Arc::clone(&metrics),
             }),
             records,
-            interval: INTERVAL,
-            forget_after: Duration::from_secs(3600),
-            concurrency: 100,
-            readiness: Arc::new(Readiness::of(1)),
+            readiness: Arc::new(Readiness::default()),
             clock: Arc::new(move || now.now()),
         };
         let url = format!("http://{address}");
         let client = RestClient::new(&RestOptions::new(&url)).expect("a client");
-        let looked_after =
-            control::Cluster { name: CLUSTER.to_owned(), job_manager: Arc::new(client), options: self.options };
-        let watch = Watch::new(controller, looked_after);
+        let looked_after = control::Cluster {
+            name: CLUSTER.to_owned(),
+            job_manager: Arc::new(client),
+            options: self.options,
+            pace: Pace { interval: INTERVAL, forget_after: Duration::from_secs(3600), concurrency: 100 },
+        };
+        let watch = Watch::new(controller, Arc::new(looked_after));
         let _tasks = (server, deliveries);
         Host { cluster, url, clock, watch, news, records: Vec::new(), store, told, metrics, _tasks }
     }

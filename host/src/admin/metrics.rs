@@ -11,7 +11,7 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 
 use crate::control::{DecisionRecord, Readiness, Realization, Records};
-use crate::flink::RestClient;
+use crate::flink::{Links, RestClient};
 use crate::metrics::Metrics;
 
 /// The evaluated metrics that are served for each vertex, and whether it is their average.
@@ -35,15 +35,10 @@ pub struct Scrape {
 
 impl Scrape {
     /// Looks at these.
-    pub fn new(
-        metrics: Arc<Metrics>,
-        readiness: Arc<Readiness>,
-        records: Arc<Records>,
-        clients: Vec<(String, Arc<RestClient>)>,
-    ) -> Self {
+    pub fn new(metrics: Arc<Metrics>, readiness: Arc<Readiness>, records: Arc<Records>, links: Arc<Links>) -> Self {
         let mut registry = Registry::with_prefix("tidegate");
         registry.register_collector(Box::new(Jobs { records }));
-        registry.register_collector(Box::new(Traffic { clients }));
+        registry.register_collector(Box::new(Traffic { links }));
         Self { metrics, readiness, registry }
     }
 
@@ -177,7 +172,7 @@ impl Gauges<'_, '_> {
 
 /// What the REST clients count themselves.
 struct Traffic {
-    clients: Vec<(String, Arc<RestClient>)>,
+    links: Arc<Links>,
 }
 
 impl fmt::Debug for Traffic {
@@ -194,10 +189,11 @@ impl Collector for Traffic {
             ("flink_failures", "Those that failed", |client| client.traffic().failures()),
             ("flink_received_bytes", "Bytes of the answers' bodies", |client| client.traffic().received_bytes()),
         ];
+        let clients = self.links.clients();
         for (name, help, count) in counters {
             let kind = ConstCounter::new(0u64).metric_type();
             let mut family = encoder.encode_descriptor(name, help, None, kind)?;
-            for (cluster, client) in &self.clients {
+            for (cluster, client) in &clients {
                 let labels = [("cluster", cluster)];
                 ConstCounter::new(count(client)).encode(family.encode_family(&labels)?)?;
             }

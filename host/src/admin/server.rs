@@ -15,6 +15,7 @@ use tokio::net::TcpListener;
 use super::refusal::Refusal;
 use super::{Access, Scrape, access, jobs};
 use crate::control::Records;
+use crate::reload::Reloads;
 
 /// What the routes show.
 pub struct Admin {
@@ -22,6 +23,8 @@ pub struct Admin {
     pub scrape: Scrape,
     /// What passes saw and decided.
     pub records: Arc<Records>,
+    /// What came of the last reload of the configuration.
+    pub reloads: Arc<Reloads>,
     /// Who may use the API.
     pub access: Arc<Access>,
 }

@@ -35,12 +35,23 @@ impl Run {
         runtime.block_on(async {
             let mut terminate = signal(SignalKind::terminate())?;
             let mut interrupt = signal(SignalKind::interrupt())?;
-            let daemon = tokio::select! {
+            let mut hangup = signal(SignalKind::hangup())?;
+            let mut daemon = tokio::select! {
                 daemon = Daemon::start(config) => daemon?,
                 _ = terminate.recv() => return Ok(()),
                 _ = interrupt.recv() => return Ok(()),
             };
+            let reloads = async {
+                while hangup.recv().await.is_some() {
+                    info!(signal = "SIGHUP", "asked to reload the configuration");
+                    match self.flags.config() {
+                        Ok(config) => daemon.reload(config).await,
+                        Err(error) => daemon.refuse(&format!("{error:#}")),
+                    }
+                }
+            };
             tokio::select! {
+                () = reloads => {}
                 _ = terminate.recv() => info!(signal = "SIGTERM", "asked to stop"),
                 _ = interrupt.recv() => info!(signal = "SIGINT", "asked to stop"),
             }

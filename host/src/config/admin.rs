@@ -32,6 +32,11 @@ impl Default for AdminConfig {
 }
 
 impl AdminConfig {
+    /// All of it but where it listens.
+    pub(super) fn without_address(&self) -> Self {
+        Self { listen: Self::default().listen, ..self.clone() }
+    }
+
     /// The token that the API asks for, if any. Reads it from the environment or from its file.
     ///
     /// # Errors

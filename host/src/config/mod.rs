@@ -1,6 +1,7 @@
 //! `tidegate.toml` as types, and what a user says instead on the command line.
 
 mod admin;
+mod changes;
 mod cluster;
 mod control;
 mod error;
@@ -10,6 +11,7 @@ mod plugin;
 mod span;
 
 pub use admin::{AdminConfig, Token};
+pub use changes::{Changes, NamedChanges};
 pub use cluster::{AuthConfig, ClusterConfig, TlsConfig};
 pub use control::ControlConfig;
 pub use error::ConfigError;

@@ -9,7 +9,7 @@ use tidegate_common::configuration::Configuration;
 use tidegate_common::time::Timestamp;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::{Id, JoinError, JoinSet};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 use tracing::{Instrument, error, info, info_span, warn};
 
 use super::context::{ambiguous_names, context, state_key};
@@ -19,7 +19,7 @@ use crate::flink::JobManager;
 use crate::model::{Job, JobId, JobKey};
 use crate::state::StateKey;
 
-/// A cluster that is looked after.
+/// A cluster that is looked after. All of it but the name may change meanwhile.
 pub struct Cluster {
     /// Its name in the configuration.
     pub name: String,
@@ -27,6 +27,19 @@ pub struct Cluster {
     pub job_manager: Arc<dyn JobManager>,
     /// The options of all its jobs: the daemon's, overlaid with the cluster's own.
     pub options: Configuration,
+    /// How often, and how much at once.
+    pub pace: Pace,
+}
+
+/// The pace of the control loop over one cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    /// Time between two passes of a job.
+    pub interval: Duration,
+    /// How long the state of a job that is gone is kept for a redeploy.
+    pub forget_after: Duration,
+    /// Passes at the same time: a cluster that hangs takes no turns from the others.
+    pub concurrency: usize,
 }
 
 /// What all clusters share.
@@ -36,12 +49,6 @@ pub struct Controller {
     pub pass: Arc<Pass>,
     /// What it saw and decided.
     pub records: Arc<Records>,
-    /// Time between two passes of a job.
-    pub interval: Duration,
-    /// How long the state of a job that is gone is kept for a redeploy.
-    pub forget_after: Duration,
-    /// Passes at the same time in each cluster: a cluster that hangs takes no turns from the others.
-    pub concurrency: usize,
     /// Told when a cluster has been looked at.
     pub readiness: Arc<Readiness>,
     /// Tells the time: the only clock that decisions know.
@@ -49,21 +56,37 @@ pub struct Controller {
 }
 
 impl Controller {
-    /// Looks after one cluster until `stop` turns true; passes under way are then finished.
-    pub async fn run(self, cluster: Cluster, mut stop: watch::Receiver<bool>) {
-        let mut ticks = interval(self.interval);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    /// Looks after the cluster that is wanted, as it is wanted, until none is or `stop` turns true; passes under way are
+    /// then finished.
+    pub(super) async fn run(self, mut wanted: watch::Receiver<Option<Arc<Cluster>>>, mut stop: watch::Receiver<bool>) {
+        let Some(cluster) = wanted.borrow_and_update().clone() else { return };
+        let mut ticks = ticks(Instant::now(), cluster.pace.interval);
         let mut watch = Watch::new(self, cluster);
         loop {
             tokio::select! {
                 biased;
                 () = stopped(&mut stop) => break,
+                changed = wanted.changed() => {
+                    let Ok(()) = changed else { break };
+                    let Some(cluster) = wanted.borrow_and_update().clone() else { return watch.leave().await };
+                    let interval = cluster.pace.interval;
+                    if interval != ticks.period() {
+                        ticks = self::ticks(Instant::now() + interval, interval);
+                    }
+                    watch.change(cluster);
+                }
                 true = watch.finish_one() => {}
                 _ = ticks.tick() => watch.look().await,
             }
         }
         watch.settle().await;
     }
+}
+
+fn ticks(first: Instant, interval: Duration) -> Interval {
+    let mut ticks = interval_at(first, interval);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
 }
 
 /// Waits until a stop is asked for, or nobody is left to ask.
@@ -103,12 +126,12 @@ pub struct Watch {
 
 impl Watch {
     /// Nothing is looked at yet.
-    pub fn new(controller: Controller, cluster: Cluster) -> Self {
-        let turns = Arc::new(Semaphore::new(controller.concurrency));
+    pub fn new(controller: Controller, cluster: Arc<Cluster>) -> Self {
+        let turns = Arc::new(Semaphore::new(cluster.pace.concurrency));
         Self {
             controller,
             turns,
-            cluster: Arc::new(cluster),
+            cluster,
             jobs: HashMap::new(),
             gone: HashMap::new(),
             passes: JoinSet::new(),
@@ -116,6 +139,30 @@ impl Watch {
             reachable: None,
             looked: false,
         }
+    }
+
+    /// From now on looks after the cluster in this way. Passes under way end as they began.
+    fn change(&mut self, cluster: Arc<Cluster>) {
+        if cluster.pace.concurrency != self.cluster.pace.concurrency {
+            self.turns = Arc::new(Semaphore::new(cluster.pace.concurrency));
+        }
+        if !Arc::ptr_eq(&cluster.job_manager, &self.cluster.job_manager) {
+            // Whether it can be reached is news again.
+            self.reachable = None;
+        }
+        self.cluster = cluster;
+    }
+
+    /// Finishes the passes under way, and forgets the jobs. Their state stays, for the cluster may come back.
+    async fn leave(mut self) {
+        self.settle().await;
+        for id in self.jobs.into_keys() {
+            let key = JobKey { cluster: self.cluster.name.clone(), id };
+            self.controller.records.forget(&key);
+            self.controller.pass.events.forget(&key);
+        }
+        self.controller.readiness.looked(&self.cluster.name);
+        info!(cluster = self.cluster.name, "cluster is no longer looked after");
     }
 
     /// Waits until every pass under way is over.
@@ -138,7 +185,7 @@ impl Watch {
     pub async fn look(&mut self) {
         let listed = self.cluster.job_manager.jobs().await;
         if !std::mem::replace(&mut self.looked, true) {
-            self.controller.readiness.looked();
+            self.controller.readiness.looked(&self.cluster.name);
         }
         let jobs = match listed {
             Ok(jobs) => jobs,
@@ -216,7 +263,7 @@ impl Watch {
 
     /// Forgets the state of jobs that have been gone for long, and have no successor.
     async fn forget_state(&mut self) {
-        let due = (self.controller.clock)().minus(self.controller.forget_after);
+        let due = (self.controller.clock)().minus(self.cluster.pace.forget_after);
         for (state_key, _) in self.gone.extract_if(|_, since| *since <= due) {
             if let Err(error) = self.controller.pass.store.forget(&state_key).await {
                 let cause: &dyn std::error::Error = error.source.as_ref();

@@ -2,6 +2,7 @@
 
 mod cluster;
 mod context;
+mod fleet;
 mod guard;
 mod job;
 mod pass;
@@ -11,7 +12,8 @@ mod realize;
 mod record;
 mod records;
 
-pub use cluster::{Cluster, Controller, Watch};
+pub use cluster::{Cluster, Controller, Pace, Watch};
+pub use fleet::Fleet;
 pub use pass::Pass;
 pub use policies::Policies;
 pub use readiness::Readiness;

@@ -1,27 +1,27 @@
 //! Whether every cluster has been looked at once.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
 
-/// Becomes ready when each of its clusters has reported, reachable or not, and stays so.
-#[derive(Debug)]
+/// Ready while none of the clusters that the daemon began with is still to be looked at, reachable or not.
+#[derive(Debug, Default)]
 pub struct Readiness {
-    missing: AtomicUsize,
+    missing: Mutex<BTreeSet<String>>,
 }
 
 impl Readiness {
-    /// Waits for so many clusters.
-    pub fn of(clusters: usize) -> Self {
-        Self { missing: AtomicUsize::new(clusters) }
+    /// Waits for these clusters.
+    pub fn of(clusters: impl IntoIterator<Item = String>) -> Self {
+        Self { missing: Mutex::new(clusters.into_iter().collect()) }
     }
 
-    /// One more cluster has been looked at for the first time.
-    pub(super) fn looked(&self) {
-        // Saturates: a cluster that reports twice makes nobody unready.
-        let _ = self.missing.fetch_update(Ordering::AcqRel, Ordering::Acquire, |missing| missing.checked_sub(1));
+    /// A cluster has been looked at, or is none of ours any more.
+    pub(super) fn looked(&self, cluster: &str) {
+        self.missing.lock().unwrap_or_else(PoisonError::into_inner).remove(cluster);
     }
 
     /// Whether all have.
     pub fn is_ready(&self) -> bool {
-        self.missing.load(Ordering::Acquire) == 0
+        self.missing.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 }

@@ -3,6 +3,7 @@
 mod error;
 mod http;
 mod job_manager;
+mod links;
 mod options;
 mod rest;
 mod traffic;
@@ -14,6 +15,7 @@ mod tests;
 
 pub use error::{Cause, FlinkError};
 pub use job_manager::{Aggregate, JobDetails, JobManager};
+pub use links::{Links, NewLinks};
 pub use options::{Authorization, ClientIdentity, InvalidRestOptions, RestOptions, TlsOptions};
 pub use rest::RestClient;
 pub use traffic::Traffic;

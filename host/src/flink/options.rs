@@ -12,7 +12,7 @@ use thiserror::Error;
 use super::error::innermost;
 
 /// Everything that a [`RestClient`](super::RestClient) needs to know.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RestOptions {
     /// `http://` or `https://`, host, port, and the path prefix if a reverse proxy wants one.
     pub url: String,
@@ -29,7 +29,7 @@ pub struct RestOptions {
 }
 
 /// Credentials that go into the `Authorization` header.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Authorization {
     /// `Bearer` and this token.
     Bearer(String),
@@ -43,7 +43,7 @@ pub enum Authorization {
 }
 
 /// Files, in PEM, that TLS needs beyond what the system has.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TlsOptions {
     /// Authorities to trust besides the system's.
     pub ca: Option<PathBuf>,
@@ -52,7 +52,7 @@ pub struct TlsOptions {
 }
 
 /// A certificate and its key. One file may hold both.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientIdentity {
     /// The certificate, and those that lead to the authority.
     pub cert: PathBuf,

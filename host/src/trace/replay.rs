@@ -10,7 +10,7 @@ use tidegate_common::time::Timestamp;
 
 use super::transport::RecordedCluster;
 use super::{Outcome, Trace};
-use crate::control::{Cluster, Controller, DecisionRecord, Pass, Policies, Readiness, Records, Watch};
+use crate::control::{Cluster, Controller, DecisionRecord, Pace, Pass, Policies, Readiness, Records, Watch};
 use crate::event::Events;
 use crate::flink::RestClient;
 use crate::metrics::Metrics;
@@ -71,18 +71,16 @@ impl Replay {
                 metrics,
             }),
             records: Arc::clone(&records),
-            interval: Duration::ZERO,
-            forget_after: Duration::ZERO,
-            concurrency: 1,
-            readiness: Arc::new(Readiness::of(1)),
+            readiness: Arc::new(Readiness::default()),
             clock: Arc::new(move || Timestamp::from_millis(shown.load(Ordering::Acquire))),
         };
         let watched = Cluster {
             name: CLUSTER.to_owned(),
             job_manager: Arc::new(RestClient::over(cluster.clone(), CONCURRENCY)),
             options: trace.options.overlaid_with(options),
+            pace: Pace { interval: Duration::ZERO, forget_after: Duration::ZERO, concurrency: 1 },
         };
-        let watch = Watch::new(controller, watched);
+        let watch = Watch::new(controller, Arc::new(watched));
         Self { trace, cluster, watch, clock, records, store, next: 0, job_name: None }
     }
 

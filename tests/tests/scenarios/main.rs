@@ -9,6 +9,7 @@ mod identity;
 mod isolation;
 mod log;
 mod options;
+mod reload;
 mod stop;
 mod targets;
 mod waiting;
