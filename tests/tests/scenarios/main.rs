@@ -1,5 +1,5 @@
 //! What the host does to a cluster's jobs, from the REST API's point of view.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail loudly")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test may fail loudly")]
 
 mod advisory;
 mod api;
