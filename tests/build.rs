@@ -1,4 +1,4 @@
-//! Builds the hostile guests.
+//! Builds the guests of the tests.
 
 use std::process::ExitCode;
 
@@ -7,7 +7,16 @@ use tidegate_guest_build::{Guests, run};
 fn main() -> ExitCode {
     run(Guests {
         manifest: "guests/Cargo.toml",
-        packages: &[("tidegate-hostile-policy", "TIDEGATE_HOSTILE_POLICY")],
-        sources: &["guests/Cargo.toml", "guests/Cargo.lock", "guests/src", "../wit"],
+        packages: &[
+            ("tidegate-hostile-handler", "TIDEGATE_HOSTILE_HANDLER"),
+            ("tidegate-hostile-policy", "TIDEGATE_HOSTILE_POLICY"),
+        ],
+        sources: &[
+            "guests/Cargo.toml",
+            "guests/Cargo.lock",
+            "guests/hostile-handler",
+            "guests/hostile-policy",
+            "../wit",
+        ],
     })
 }

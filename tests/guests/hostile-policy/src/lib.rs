@@ -5,7 +5,7 @@ mod act;
 
 mod bindings {
     wit_bindgen::generate!({
-        path: ["../../wit/types/v0.1", "../../wit/host/v0.1", "../../wit/policy/v0.1"],
+        path: ["../../../wit/types/v0.1", "../../../wit/host/v0.1", "../../../wit/policy/v0.1"],
         world: "tidegate:policy/policy",
         generate_all,
     });
