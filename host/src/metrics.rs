@@ -1,6 +1,7 @@
 //! What the daemon counts about itself, in Prometheus' words.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -24,6 +25,7 @@ pub struct Metrics {
     rescales: Family<RescaleLabels, Counter>,
     plugin_calls: Family<PluginLabels, Counter>,
     plugin_time: Family<PluginName, Histogram, fn() -> Histogram>,
+    plugin_cpu: Family<PluginName, Counter<f64, AtomicU64>>,
     events: Family<EventLabels, Counter>,
     reasons: Mutex<BTreeSet<String>>,
     events_dropped: Family<PluginName, Counter>,
@@ -97,6 +99,13 @@ impl Default for Metrics {
             Unit::Seconds,
             plugin_time.clone(),
         );
+        let plugin_cpu = Family::default();
+        registry.register_with_unit(
+            "plugin_cpu",
+            "Processor time of calls into plugins, fresh instance included",
+            Unit::Seconds,
+            plugin_cpu.clone(),
+        );
         let events = Family::default();
         registry.register("events", "Events handed to the handlers, after de-duplication", events.clone());
         let events_dropped = Family::default();
@@ -119,6 +128,7 @@ impl Default for Metrics {
             rescales,
             plugin_calls,
             plugin_time,
+            plugin_cpu,
             events,
             reasons: Mutex::default(),
             events_dropped,
@@ -158,11 +168,13 @@ impl Metrics {
         self.rescales.get_or_create(&RescaleLabels { cluster: cluster.to_owned(), outcome }).inc();
     }
 
-    /// A plugin was called.
-    pub fn plugin_call(&self, plugin: &str, took: Duration, answered: bool) {
+    /// A plugin was called: how long that took, and how much of it on a processor.
+    pub fn plugin_call(&self, plugin: &str, took: Duration, cpu: Duration, answered: bool) {
         let result = if answered { "ok" } else { "failed" };
         self.plugin_calls.get_or_create(&PluginLabels { plugin: plugin.to_owned(), result }).inc();
-        self.plugin_time.get_or_create(&PluginName { plugin: plugin.to_owned() }).observe(took.as_secs_f64());
+        let name = PluginName { plugin: plugin.to_owned() };
+        self.plugin_time.get_or_create(&name).observe(took.as_secs_f64());
+        self.plugin_cpu.get_or_create(&name).inc_by(cpu.as_secs_f64());
     }
 
     /// An event is handed to the handlers. Its reason is `other` where there are too many already.

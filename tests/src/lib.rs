@@ -4,6 +4,7 @@ pub mod daemon;
 pub mod error;
 pub mod flink;
 pub mod host;
+pub mod jobs;
 pub mod native;
 pub mod process;
 pub mod wait;

@@ -8,6 +8,7 @@ use wasmtime::component::{HasSelf, Linker};
 
 use super::call::{Caller, State};
 use super::contract::Contract;
+use super::cpu::measured;
 use super::load::{Source, load};
 use super::sandbox::Sandbox;
 use super::{CallError, Limits, LoadError, Runtime};
@@ -71,16 +72,13 @@ impl WasmEventHandler {
     async fn call(&self, events: &[JobEvent]) -> Result<(), CallError> {
         let events: Vec<wit::Event> = events.iter().map(from_event).collect();
         let sandbox = Sandbox::plain(self.caller.output_limit());
-        let started = std::time::Instant::now();
-        let answer = self
-            .caller
-            .call("", sandbox, async |store| {
-                let guest = self.pre.instantiate_async(&mut *store).await?;
-                guest.tidegate_event_handler_handler().call_handle(store, &events).await
-            })
-            .await
-            .and_then(|answer| answer.map_err(|reason| CallError::Failed { reason }));
-        self.metrics.plugin_call(self.caller.name(), started.elapsed(), answer.is_ok());
+        let call = self.caller.call("", sandbox, async |store| {
+            let guest = self.pre.instantiate_async(&mut *store).await?;
+            guest.tidegate_event_handler_handler().call_handle(store, &events).await
+        });
+        let (answer, took) = measured(call).await;
+        let answer = answer.and_then(|answer| answer.map_err(|reason| CallError::Failed { reason }));
+        self.metrics.plugin_call(self.caller.name(), took.time, took.cpu, answer.is_ok());
         answer
     }
 }

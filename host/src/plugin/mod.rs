@@ -2,6 +2,7 @@
 
 mod call;
 mod contract;
+mod cpu;
 mod engine;
 mod error;
 mod event_handler;

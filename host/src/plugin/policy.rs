@@ -12,6 +12,7 @@ use wasmtime::component::{HasSelf, Linker, Resource};
 
 use super::call::{Caller, State};
 use super::contract::Contract;
+use super::cpu::measured;
 use super::load::{Source, load};
 use super::log::clean;
 use super::sandbox::Sandbox;
@@ -111,15 +112,12 @@ impl WasmPolicy {
         work: impl AsyncFnOnce(&mut Store<State>, &bindings::Policy) -> wasmtime::Result<T>,
     ) -> Result<T, CallError> {
         let sandbox = Sandbox::deterministic(now, job, self.caller.output_limit());
-        let started = std::time::Instant::now();
-        let answer = self
-            .caller
-            .call(job, sandbox, async |store| {
-                let guest = self.pre.instantiate_async(&mut *store).await?;
-                work(store, &guest).await
-            })
-            .await;
-        self.metrics.plugin_call(self.caller.name(), started.elapsed(), answer.is_ok());
+        let call = self.caller.call(job, sandbox, async |store| {
+            let guest = self.pre.instantiate_async(&mut *store).await?;
+            work(store, &guest).await
+        });
+        let (answer, took) = measured(call).await;
+        self.metrics.plugin_call(self.caller.name(), took.time, took.cpu, answer.is_ok());
         answer
     }
 }

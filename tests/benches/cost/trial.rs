@@ -31,7 +31,7 @@ pub(crate) struct Trial {
 pub(crate) struct Cost {
     /// Processor time of the daemon.
     pub(crate) cpu: Duration,
-    /// Time in the policy, a fresh instance included. On the clock: waiting for a processor counts.
+    /// Processor time of the policy, a fresh instance included.
     pub(crate) policy: Duration,
     /// From a pass' beginning to its end.
     pub(crate) wall: Duration,
@@ -187,7 +187,7 @@ impl Counters {
             passes: sum("tidegate_passes_total", &[]),
             executed: sum("tidegate_passes_total", &["stage=\"executed\""]),
             pass_seconds: sum("tidegate_pass_seconds_sum", &[]),
-            policy_seconds: sum("tidegate_plugin_call_seconds_sum", &["plugin=\"default-policy\""]),
+            policy_seconds: sum("tidegate_plugin_cpu_seconds_total", &["plugin=\"default-policy\""]),
             requests: sum("tidegate_flink_requests_total", &[]),
             failures: sum("tidegate_flink_failures_total", &[]),
             received: sum("tidegate_flink_received_bytes_total", &[]),
