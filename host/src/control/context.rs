@@ -83,6 +83,26 @@ mod tests {
     }
 
     #[test]
+    fn overrides_are_merged_as_upstream_asserts() {
+        let vertex = |name: &str| VertexId::from_u128(name.trim_start_matches('v').parse().unwrap());
+        let overrides = |map: &serde_json::Value| -> BTreeMap<VertexId, u32> {
+            let entries = map.as_object().unwrap().iter();
+            entries.map(|(name, target)| (vertex(name), target.as_str().unwrap().parse().unwrap())).collect()
+        };
+        for case in tidegate_vectors::cases("upstream_override_merge") {
+            let users: Vec<String> =
+                overrides(&case["user"]).iter().map(|(vertex, target)| format!("{vertex}:{target}")).collect();
+            let mut configuration = Configuration::default();
+            configuration.set("pipeline.jobvertex-parallelism-overrides", users.join(","));
+            let excluded = case["excluded"].as_array().unwrap().iter().map(|name| vertex(name.as_str().unwrap()));
+            let composed = compose_targets(&overrides(&case["autoscaler"]), &configuration, &excluded.collect());
+            // Without targets there is nobody to ask.
+            let expected = if case["expected"].is_null() { BTreeMap::new() } else { overrides(&case["expected"]) };
+            assert_eq!(composed, expected, "{case}");
+        }
+    }
+
+    #[test]
     fn targets_go_over_the_users_overrides_but_for_excluded_vertices() {
         let id = VertexId::from_u128;
         let mut configuration = Configuration::default();

@@ -119,6 +119,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_status_is_the_one_that_upstream_asserts() {
+        for case in tidegate_vectors::cases("upstream_effective_status") {
+            let tasks = |field: &str| case[field].as_u64().unwrap();
+            let (running, finished, other) = (tasks("numRunning"), tasks("numFinished"), tasks("numOther"));
+            let total = running + finished + other;
+            let status = JobStatus::effective(case["status"].as_str().unwrap(), running + finished, total);
+            assert_eq!(status.to_string(), case["expected"].as_str().unwrap(), "{case}");
+        }
+    }
+
+    #[test]
     fn a_job_runs_when_all_its_tasks_do() {
         for (state, settled, total, expected) in [
             ("RUNNING", 4, 4, JobStatus::Running),

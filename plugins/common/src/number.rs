@@ -163,7 +163,7 @@ impl fmt::Write for Digits {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use serde_json::Value;
+    use tidegate_vectors::{cases, number};
 
     use super::*;
 
@@ -176,16 +176,9 @@ mod tests {
         if rounded == 0.0 { value } else { rounded }
     }
 
-    fn number(value: &Value) -> f64 {
-        value.as_f64().unwrap_or_else(|| value.as_str().unwrap().parse().unwrap())
-    }
-
     #[test]
     fn metrics_are_rounded_as_the_reference_does() {
-        let file: Value = serde_json::from_str(include_str!("../tests/vectors/oracle_round_metric.json")).unwrap();
-        let cases = file["cases"].as_array().unwrap();
-        assert_eq!(cases.len(), 86);
-        for case in cases {
+        for case in cases("oracle_round_metric") {
             let (rounded, expected) = (round_metric(number(&case["in"])), number(&case["expected"]));
             assert!(rounded.to_bits() == expected.to_bits() || rounded.is_nan() && expected.is_nan(), "{case}");
         }

@@ -112,6 +112,7 @@ impl Check<'_> {
 #[cfg(test)]
 mod tests {
     use serde_json::Value as Json;
+    use tidegate_vectors::cases;
 
     use super::*;
 
@@ -125,9 +126,7 @@ mod tests {
 
     #[test]
     fn options_are_judged_as_the_java_autoscaler_judges_them() {
-        let cases: Vec<Json> = serde_json::from_str(include_str!("../tests/vectors/peer_validation.json")).unwrap();
-        assert_eq!(cases.len(), 300);
-        for case in cases {
+        for case in cases("peer_validation") {
             let error = validate(&configuration(&case["options"])).err();
             if let Some(exception) = case["exception"].as_str() {
                 let Some(InvalidOption::Unreadable(InvalidValue { key, value, .. })) = error else {
@@ -142,16 +141,14 @@ mod tests {
 
     #[test]
     fn texts_are_those_of_the_reference() {
-        let file: Json = serde_json::from_str(include_str!("../tests/vectors/oracle_validator.json")).unwrap();
-        for case in file["cases"].as_array().unwrap() {
+        for case in cases("oracle_validator") {
             assert_eq!(text(&case["config"]).as_deref(), case["expectedError"].as_str(), "{case}");
         }
     }
 
     #[test]
     fn the_facts_of_the_upstream_tests_hold() {
-        let file: Json = serde_json::from_str(include_str!("../tests/vectors/upstream_validator.json")).unwrap();
-        for case in file["cases"].as_array().unwrap() {
+        for case in cases("upstream_validator") {
             let (error, part) = (text(&case["config"]), case["expectedErrorContains"].as_str());
             assert_eq!(error.is_some(), part.is_some(), "{case}");
             assert!(error.unwrap_or_default().contains(part.unwrap_or_default()), "{case}");

@@ -247,15 +247,14 @@ fn quoted(text: &str, quote: char) -> Option<(String, &str)> {
 #[cfg(test)]
 mod tests {
     use serde_json::{Value as Json, json};
+    use tidegate_vectors::cases;
 
     use super::*;
     use crate::options::BusyTimeAggregator;
 
     #[test]
     fn values_are_read_as_flink_reads_them() {
-        let cases: Vec<Json> = serde_json::from_str(include_str!("../tests/vectors/peer_config_values.json")).unwrap();
-        assert_eq!(cases.len(), 197);
-        for case in cases {
+        for case in cases("peer_config_values") {
             let text = case["value"].as_str().unwrap();
             let parsed = match case["type"].as_str().unwrap() {
                 "duration" => Duration::parse(text).map(|span| json!(span.as_nanos().to_string())),

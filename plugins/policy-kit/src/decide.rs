@@ -276,7 +276,7 @@ mod tests {
 
     #[test]
     fn whole_runs_are_those_of_the_reference() {
-        for case in cases(include_str!("../tests/vectors/oracle_end_to_end.json")) {
+        for case in cases("oracle_end_to_end") {
             let mut job = Loop::new(&case);
             for step in case["steps"].as_array().unwrap() {
                 let running = step["jobStatus"] == "RUNNING";

@@ -203,7 +203,7 @@ mod tests {
 
     #[test]
     fn what_is_too_old_or_too_much_is_forgotten() {
-        for case in cases(include_str!("../tests/vectors/oracle_history_trim.json")) {
+        for case in cases("oracle_history_trim") {
             let second = |value: &serde_json::Value| Timestamp::from_millis(value.as_i64().unwrap() * 1000);
             let limits = Limits::read(&configuration(&case["config"])).unwrap();
             let mut scalings = History::new(None, Timestamp::default(), limits);

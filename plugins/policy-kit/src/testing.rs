@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use tidegate_common::configuration::Configuration;
 use tidegate_common::time::Timestamp;
+pub(crate) use tidegate_vectors::{cases, number};
 
 use crate::view::{Edge, ShipStrategy, View};
 
@@ -141,27 +142,6 @@ impl FakeView {
             self.globals.insert(metric.to_owned(), values);
         }
         self
-    }
-}
-
-/// The cases of a vector file.
-pub(crate) fn cases(file: &str) -> Vec<Value> {
-    match serde_json::from_str(file).unwrap() {
-        Value::Array(cases) => cases,
-        mut file => {
-            let cases = serde_json::from_value::<Vec<Value>>(file["cases"].take()).unwrap();
-            assert!(!cases.is_empty());
-            cases
-        }
-    }
-}
-
-/// A number of a vector; NaN if it is missing.
-pub(crate) fn number(value: &Value) -> f64 {
-    match value {
-        Value::Null => f64::NAN,
-        Value::String(text) => text.parse().unwrap(),
-        _ => value.as_f64().unwrap(),
     }
 }
 

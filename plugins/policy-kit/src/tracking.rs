@@ -100,7 +100,7 @@ mod tests {
 
     #[test]
     fn restart_times_and_trims_are_those_of_the_reference() {
-        for case in cases(include_str!("../tests/vectors/oracle_scaling_tracking.json")) {
+        for case in cases("oracle_scaling_tracking") {
             let records = case["records"].as_array().unwrap().iter();
             let mut tracking = tracking(records.map(|r| (r["ts"].as_i64().unwrap(), r["restartDurationMs"].as_i64())));
             let mut configuration = configuration(&case["config"]);
@@ -123,7 +123,7 @@ mod tests {
 
     #[test]
     fn the_restart_time_is_the_longest_measured_one_within_its_limit() {
-        for case in cases(include_str!("../tests/vectors/upstream_restart_time.json")) {
+        for case in cases("upstream_restart_time") {
             let seconds = case["recordDurationsSec"].as_array().unwrap().iter().map(|s| s.as_i64().unwrap());
             let tracking = tracking((0..).zip(seconds.map(|seconds| Some(seconds * 1000))));
             let restart = tracking.restart_time(&configuration(&case["config"])).unwrap();

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use tidegate_common::configuration::Configuration;
 use tidegate_common::time::Timestamp;
+use tidegate_vectors::{cases, number};
 
 use super::cluster::{Cluster, GC_TIME, HEAP_USED, JOB, SINK, SOURCE, vertex};
 use crate::collect::{CollectError, Collected, Collector};
@@ -167,9 +168,7 @@ async fn vertices_are_excluded_by_the_user_and_without_a_finite_busy_time() {
 
 #[tokio::test]
 async fn a_missing_required_metric_is_no_failure_while_the_job_stabilises() {
-    let file: Value =
-        serde_json::from_str(include_str!("../../../tests/vectors/upstream_required_metrics.json")).unwrap();
-    for case in file["cases"].as_array().unwrap() {
+    for case in cases("upstream_required_metrics") {
         let id = if case["source"].as_bool().unwrap() { SOURCE } else { SINK };
         let missing = case["missing"].as_str().unwrap().replace("XXX", "log");
         for (seconds, is_not_ready) in [(9, true), (10, false)] {
@@ -272,10 +271,7 @@ async fn other_failures_are_told() {
 
 #[tokio::test]
 async fn windows_grow_and_are_trimmed_as_upstream_asserts() {
-    let file: Value = serde_json::from_str(include_str!("../../../tests/vectors/upstream_windows.json")).unwrap();
-    let cases = file["cases"].as_array().unwrap();
-    assert_eq!(cases.len(), 3);
-    for case in cases {
+    for case in cases("upstream_windows") {
         let config: Vec<_> = case["config"]
             .as_object()
             .unwrap()
@@ -376,4 +372,23 @@ async fn a_vertex_that_is_gone_does_no_harm() {
     window.push(Sample { at: Timestamp::from_millis(15_000), vertices, global: Default::default() });
     job.collector = Collector::with_window(window);
     assert_eq!(job.pass(20).await.unwrap().window.len(), 2);
+}
+
+#[tokio::test]
+async fn the_observed_rate_of_the_window_stands_in_as_upstream_asserts() {
+    let is_about_it = |case: &Value| case["test"] == "observed TPR history fallback";
+    let case = cases("upstream_end_to_end").find(is_about_it).unwrap();
+    let mut job = Job::new(&[]);
+    for (index, sample) in case["samples"].as_array().unwrap().iter().enumerate() {
+        job.cluster.change(|state| {
+            state.set(SOURCE, "Source__log.pendingRecords", number(&sample["pending"]));
+            state.set(SOURCE, "Source__log.KafkaSourceReader.KafkaConsumer.pendingRecords", 0.0);
+            state.set(SOURCE, "Source__log.numRecordsInPerSecond", number(&sample["rate"]));
+            state.set(SOURCE, "backPressuredTimeMsPerSecond", number(&sample["backpressureAvg"]));
+        });
+        let collected = job.pass(20 + index as i64).await.unwrap();
+        let observed = latest(&collected, SOURCE, ScalingMetric::ObservedTpr).unwrap();
+        let expected = number(&sample["expectObserved"]);
+        assert!(observed == expected || observed.is_nan() && expected.is_nan(), "{sample}: {observed}");
+    }
 }

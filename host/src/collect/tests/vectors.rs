@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 use tidegate_common::configuration::Configuration;
+use tidegate_vectors::{cases, number};
 
 use crate::collect::convert::{FlinkMetrics, Values, VertexInput, observed_tpr, vertex_metrics};
 use crate::collect::global::{self, global_metrics};
@@ -11,20 +12,6 @@ use crate::collect::names::{FlinkMetric, VertexNames, partition, partitions};
 use crate::collect::options::ConversionOptions;
 use crate::flink::Aggregate;
 use crate::model::{GlobalMetric, IoMetrics, ScalingMetric, ShipStrategy, VertexMetrics};
-
-macro_rules! vectors {
-    ($name:literal) => {{
-        let file: Value =
-            serde_json::from_str(include_str!(concat!("../../../tests/vectors/", $name, ".json"))).unwrap();
-        let cases = file["cases"].as_array().unwrap().clone();
-        assert_eq!(cases.len() as u64, file["count"].as_u64().unwrap());
-        cases
-    }};
-}
-
-fn number(value: &Value) -> f64 {
-    value.as_f64().unwrap_or_else(|| value.as_str().unwrap().parse().unwrap())
-}
 
 fn same(a: f64, b: f64) -> bool {
     a == b || a.is_nan() && b.is_nan()
@@ -56,7 +43,7 @@ fn assert_collected(collected: &VertexMetrics, expected: &Value, case: &Value) {
 
 #[test]
 fn vertex_metrics_are_those_of_the_reference() {
-    for case in vectors!("oracle_collected_vertex_metrics") {
+    for case in cases("oracle_collected_vertex_metrics") {
         let mut metrics = FlinkMetrics::default();
         for (name, value) in case["flinkMetrics"].as_object().unwrap() {
             metrics.add(flink_metric(name), values(value));
@@ -81,7 +68,7 @@ fn vertex_metrics_are_those_of_the_reference() {
 
 #[test]
 fn load_is_that_of_the_aggregated_subtask() {
-    for case in vectors!("upstream_load") {
+    for case in cases("upstream_load") {
         let mut metrics = FlinkMetrics::default();
         metrics.add(FlinkMetric::BusyTimePerSec, values(&case["busy"]));
         let io = IoMetrics { accumulated_busy_time: number(&case["accumulatedBusyTime"]), ..IoMetrics::default() };
@@ -97,7 +84,7 @@ fn load_is_that_of_the_aggregated_subtask() {
 
 #[test]
 fn true_processing_rates_are_observed_as_upstream_asserts() {
-    for case in vectors!("upstream_observed_tpr") {
+    for case in cases("upstream_observed_tpr") {
         let mut metrics = FlinkMetrics::default();
         let all = |value: &Value| {
             let value = number(value);
@@ -111,7 +98,7 @@ fn true_processing_rates_are_observed_as_upstream_asserts() {
         let expected = tidegate_common::number::round_metric(number(&case["expectedObservedTpr"]));
         assert_eq!(collected.get(ScalingMetric::ObservedTpr), Some(expected), "{case}");
     }
-    for case in vectors!("upstream_observed_tpr_formula") {
+    for case in cases("upstream_observed_tpr_formula") {
         let observed = observed_tpr(number(&case["rate"]), number(&case["backpressure"]));
         assert!(same(observed.unwrap_or(f64::NAN), number(&case["expected"])), "{case}");
     }
@@ -119,7 +106,7 @@ fn true_processing_rates_are_observed_as_upstream_asserts() {
 
 #[test]
 fn global_metrics_are_those_that_upstream_asserts() {
-    for case in vectors!("upstream_global_collection") {
+    for case in cases("upstream_global_collection") {
         let task_managers: Vec<_> = case["taskManagerMetrics"]
             .as_object()
             .unwrap()
@@ -154,7 +141,7 @@ fn task_manager_metric(name: &str) -> &'static str {
 
 #[test]
 fn metrics_are_told_by_their_names() {
-    for case in vectors!("oracle_metric_names") {
+    for case in cases("oracle_metric_names") {
         let name = case["name"].as_str().unwrap();
         let of_vertices = FlinkMetric::ALL.into_iter().filter(|metric| metric.is_named(name)).map(FlinkMetric::name);
         let others = OTHERS.into_iter().filter(|(_, flink)| *flink == name).map(|(java, _)| java);
@@ -167,7 +154,7 @@ fn metrics_are_told_by_their_names() {
 
 #[test]
 fn partitions_are_told_by_their_metrics() {
-    for case in vectors!("oracle_partition_metric_names") {
+    for case in cases("oracle_partition_metric_names") {
         let identity = partition(case["metricName"].as_str().unwrap());
         assert_eq!(identity.as_deref(), case["expectedPartitionIdentity"].as_str(), "{case}");
     }
@@ -233,7 +220,7 @@ fn of_several_names_the_operators_own_is_chosen_in_any_order() {
 
 #[test]
 fn ship_strategies_are_those_of_the_reference() {
-    for case in vectors!("oracle_ship_strategy") {
+    for case in cases("oracle_ship_strategy") {
         let strategy = ShipStrategy::from_name(case["in"].as_str().unwrap());
         assert_eq!(format!("{strategy:?}").to_uppercase(), case["expected"].as_str().unwrap());
     }

@@ -96,6 +96,7 @@ impl Part {
 #[cfg(test)]
 mod tests {
     use serde_json::Value as Json;
+    use tidegate_vectors::cases;
 
     use super::*;
     use crate::value::Value;
@@ -110,10 +111,7 @@ mod tests {
 
     #[test]
     fn periods_are_those_of_the_java_autoscaler() {
-        let text = include_str!("../../tests/vectors/peer_excluded_periods.json");
-        let cases: Vec<Json> = serde_json::from_str(text).unwrap();
-        assert_eq!(cases.len(), 500);
-        for case in cases {
+        for case in cases("peer_excluded_periods") {
             let periods = Vec::<String>::parse(case["periods"].as_str().unwrap()).unwrap();
             let error = validate_periods(&periods).err().map(|error| error.to_string());
             assert_eq!(error.as_deref(), case["error"].as_str(), "{case}");
@@ -125,9 +123,7 @@ mod tests {
 
     #[test]
     fn instants_are_judged_as_the_reference_does() {
-        let text = include_str!("../../tests/vectors/oracle_excluded_periods.json");
-        let file: Json = serde_json::from_str(text).unwrap();
-        for case in file["cases"].as_array().unwrap() {
+        for case in cases("oracle_excluded_periods") {
             let periods = [case["expression"].as_str().unwrap().to_owned()];
             assert_eq!(validate_periods(&periods).is_ok(), case["expectedValid"].as_bool().unwrap(), "{case}");
             for at in case["instants"].as_array().unwrap() {
@@ -139,16 +135,12 @@ mod tests {
 
     #[test]
     fn the_facts_of_the_upstream_tests_hold() {
-        let text = include_str!("../../tests/vectors/upstream_excluded_periods.json");
-        let file: Json = serde_json::from_str(text).unwrap();
-        for case in file["cases"].as_array().unwrap() {
+        for case in cases("upstream_excluded_periods") {
             let at = format!("{}Z", case["localDateTime"].as_str().unwrap()).parse().unwrap();
             let excluded = is_excluded(&strings(&case["expressions"]), at).unwrap();
             assert_eq!(excluded, case["expected"].as_bool().unwrap(), "{case}");
         }
-        let text = include_str!("../../tests/vectors/upstream_excluded_periods_validation.json");
-        let file: Json = serde_json::from_str(text).unwrap();
-        for case in file["cases"].as_array().unwrap() {
+        for case in cases("upstream_excluded_periods_validation") {
             let valid = validate_periods(&strings(&case["expressions"])).is_ok();
             assert_eq!(valid, case["expectedValid"].as_bool().unwrap(), "{case}");
         }

@@ -24,7 +24,7 @@ mod tests {
 
     #[test]
     fn a_backlog_is_a_lag_of_more_than_the_threshold() {
-        for case in cases(include_str!("../../tests/vectors/upstream_backlog.json")) {
+        for case in cases("upstream_backlog") {
             let options = EvaluationOptions::read(&configuration(&case["config"]), 300).unwrap();
             let samples = case["samples"].as_array().unwrap();
             let times: Vec<_> =

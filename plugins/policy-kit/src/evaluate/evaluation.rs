@@ -132,7 +132,7 @@ mod tests {
 
     #[test]
     fn every_metric_is_that_of_the_reference() {
-        for case in cases(include_str!("../../tests/vectors/oracle_evaluator.json")) {
+        for case in cases("oracle_evaluator") {
             let (topology, evaluation) = evaluated(&case);
             let evaluation = evaluation.unwrap();
             for (vertex, row) in topology.vertices.iter().zip(&evaluation.vertices) {
@@ -158,7 +158,7 @@ mod tests {
 
     #[test]
     fn the_facts_of_the_upstream_tests_hold() {
-        for case in cases(include_str!("../../tests/vectors/upstream_evaluation.json")) {
+        for case in cases("upstream_evaluation") {
             let (topology, evaluation) = evaluated(&case);
             let evaluation = evaluation.unwrap();
             for (id, facts) in case["expected"].as_object().unwrap() {
@@ -179,8 +179,7 @@ mod tests {
 
     #[test]
     fn a_source_without_a_rate_cannot_be_evaluated() {
-        let case = &cases(include_str!("../../tests/vectors/upstream_evaluation.json"))[0];
-        let mut case = case.clone();
+        let mut case = cases("upstream_evaluation").next().unwrap();
         case["history"][0]["vertices"]["source"]["NUM_RECORDS_IN"] = Value::Null;
         assert!(matches!(evaluated(&case).1, Err(Failure::Evaluating(_))));
     }

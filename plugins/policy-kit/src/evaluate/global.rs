@@ -60,7 +60,7 @@ mod tests {
 
     #[test]
     fn global_metrics_are_evaluated_as_upstream_does() {
-        for case in cases(include_str!("../../tests/vectors/upstream_global_metrics.json")) {
+        for case in cases("upstream_global_metrics") {
             let samples = case["samples"].as_array().unwrap();
             let mut view = FakeView { times: (0..samples.len() as i64).collect(), ..FakeView::default() };
             for metric in case["expected"].as_object().unwrap().keys() {

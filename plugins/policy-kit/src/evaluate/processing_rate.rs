@@ -89,7 +89,7 @@ mod tests {
 
     #[test]
     fn the_observed_rate_is_used_where_busy_time_promises_much_more() {
-        for case in cases(include_str!("../../tests/vectors/upstream_true_processing_rate.json")) {
+        for case in cases("upstream_true_processing_rate") {
             let options = options(&case);
             let samples: Vec<f64> = case["observedTprSamples"].as_array().unwrap().iter().map(number).collect();
             let observed = average(samples.into_iter(), options.observed_min_observations);
@@ -101,7 +101,7 @@ mod tests {
 
     #[test]
     fn the_input_rate_is_the_gauge_unless_busy_time_is_averaged() {
-        for case in cases(include_str!("../../tests/vectors/upstream_tpr_input_rate.json")) {
+        for case in cases("upstream_tpr_input_rate") {
             let view = view(&case, &[("NUM_RECORDS_IN", "cumulative"), ("NUM_RECORDS_IN_PER_SECOND", "perSecond")]);
             let window = Window::new(&view, 1);
             let records_in = window.rates("NUM_RECORDS_IN").unwrap();
@@ -112,7 +112,7 @@ mod tests {
 
     #[test]
     fn busy_time_is_that_of_the_aggregator() {
-        for case in cases(include_str!("../../tests/vectors/upstream_busy_time.json")) {
+        for case in cases("upstream_busy_time") {
             let view = view(&case, &[("LOAD", "load"), ("ACCUMULATED_BUSY_TIME", "accumulatedBusyTime")]);
             let parallelism = case["parallelism"].as_u64().unwrap() as u32;
             let topology = Topology { vertices: vec![Vertex { parallelism, ..Vertex::default() }] };

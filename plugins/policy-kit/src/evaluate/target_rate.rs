@@ -57,7 +57,7 @@ mod tests {
 
     #[test]
     fn an_output_ratio_is_taken_where_records_can_be_attributed_best() {
-        for case in cases(include_str!("../../tests/vectors/upstream_output_ratio.json")) {
+        for case in cases("upstream_output_ratio") {
             let ids = ["source1", "source2", "op1", "op2", "sink1"];
             let index = |id: &str| ids.iter().position(|known| *known == id).unwrap();
             let mut vertices: Vec<Vertex> = ids.iter().map(|_| Vertex::default()).collect();

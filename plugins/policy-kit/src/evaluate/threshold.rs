@@ -32,7 +32,7 @@ impl Demand {
     }
 
     /// The true processing rates below which a vertex is to be scaled up and above which it is to be scaled down.
-    pub(super) fn thresholds(self, options: &EvaluationOptions, processing_backlog: bool) -> (f64, f64) {
+    pub(crate) fn thresholds(self, options: &EvaluationOptions, processing_backlog: bool) -> (f64, f64) {
         let (upper, lower) = if processing_backlog {
             (1.0, 0.0)
         } else {
@@ -65,10 +65,7 @@ mod tests {
 
     #[test]
     fn thresholds_are_those_of_the_reference() {
-        for file in [
-            include_str!("../../tests/vectors/upstream_thresholds.json"),
-            include_str!("../../tests/vectors/oracle_capacity_thresholds.json"),
-        ] {
+        for file in ["upstream_thresholds", "oracle_capacity_thresholds"] {
             for case in cases(file) {
                 let (demand, options, backlog) = demand(&case);
                 let (up, down) = demand.thresholds(&options, backlog);
@@ -80,7 +77,7 @@ mod tests {
 
     #[test]
     fn capacities_are_those_of_the_reference() {
-        for case in cases(include_str!("../../tests/vectors/oracle_capacity_thresholds.json")) {
+        for case in cases("oracle_capacity_thresholds") {
             let (demand, options, _) = demand(&case);
             for (with_restart, field) in
                 [(true, "expectedCapacityWithRestart"), (false, "expectedCapacityWithoutRestart")]

@@ -113,7 +113,7 @@ mod tests {
 
     #[test]
     fn a_rate_is_taken_between_the_first_and_the_last_value() {
-        for case in cases(include_str!("../../tests/vectors/upstream_rate.json")) {
+        for case in cases("upstream_rate") {
             let samples = case["samples"].as_array().unwrap();
             let times: Vec<_> = samples.iter().map(|s| Timestamp::from_millis(s[0].as_i64().unwrap())).collect();
             let values: Vec<_> = samples.iter().map(|s| number(&s[1])).collect();

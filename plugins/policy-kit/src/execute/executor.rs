@@ -307,14 +307,7 @@ mod tests {
 
     #[test]
     fn decisions_about_jobs_are_those_of_the_reference() {
-        let mut checked = 0;
-        for case in cases(include_str!("../../tests/vectors/oracle_executor.json")) {
-            // A policy cannot ask a cluster for room, as Flink's Kubernetes operator does.
-            let asked = !case["expectedResourceCheckCalls"].as_array().unwrap().is_empty();
-            if asked && !case["resourceCheckAllows"].as_bool().unwrap() {
-                continue;
-            }
-            checked += 1;
+        for case in cases("oracle_executor") {
             let view = view(&case);
             let topology = Topology::of(&view).unwrap();
             let limits = Limits::read(&view.configuration).unwrap();
@@ -368,6 +361,5 @@ mod tests {
             let waiting: Vec<&String> = view.ids.iter().filter(|id| remembered.delayed.waiting(id).is_some()).collect();
             assert_eq!(json!(waiting), case["expectedDelayedVertices"], "{case}");
         }
-        assert!(checked > 150);
     }
 }

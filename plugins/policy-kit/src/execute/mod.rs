@@ -1,6 +1,8 @@
 //! From the vertices' changes to what is done about the job.
 
 mod executor;
+#[cfg(test)]
+mod facts;
 mod report;
 mod resources;
 

@@ -74,7 +74,7 @@ mod tests {
 
     #[test]
     fn quotas_are_checked_as_upstream_does() {
-        for case in cases(include_str!("../../tests/vectors/upstream_quota.json")) {
+        for case in cases("upstream_quota") {
             let quota = Quota {
                 cpu: case["cpuQuota"].as_f64(),
                 memory: case["memoryQuotaBytes"].as_u64(),

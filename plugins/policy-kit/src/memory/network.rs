@@ -56,7 +56,7 @@ mod tests {
 
     #[test]
     fn a_gate_needs_as_many_segments_as_upstream_says() {
-        for case in cases(include_str!("../../tests/vectors/upstream_network_segments.json")) {
+        for case in cases("upstream_network_segments") {
             let int = |field: &str| case[field].as_u64().unwrap();
             let buffers =
                 Buffers { per_channel: int("buffersPerChannel"), floating: int("floatingBuffers"), segment_size: 1 };

@@ -18,8 +18,17 @@ mod tests {
     use crate::testing::cases;
 
     #[test]
+    fn slots_are_shared_where_as_many_are_used_as_the_largest_parallelism() {
+        for case in cases("upstream_slot_estimate") {
+            let int = |field: &str| case[field].as_u64().unwrap();
+            let (current, new) = ([int("current"), int("other")], [int("newCurrent"), int("other")]);
+            assert_eq!(estimate_slots(&current, &new, int("slotsUsed")), int("expectedSlots"), "{case}");
+        }
+    }
+
+    #[test]
     fn slots_are_estimated_as_the_reference_does() {
-        for case in cases(include_str!("../../tests/vectors/oracle_slot_estimate.json")) {
+        for case in cases("oracle_slot_estimate") {
             let vertices = case["vertices"].as_array().unwrap();
             let current: Vec<u64> = vertices.iter().map(|vertex| vertex["current"].as_u64().unwrap()).collect();
             let new: Vec<u64> =

@@ -98,11 +98,7 @@ impl MemoryTuning {
         } else {
             budget.take(old.managed)
         };
-        if self.compensate {
-            let slots = estimate_slots(current, new, usage.slots);
-            let task_managers = |slots| task_managers(slots, self.slots_per_task_manager) as f64;
-            heap = compensated(heap, task_managers(usage.slots) / task_managers(slots), &mut budget);
-        }
+        heap = self.compensated(heap, usage.slots, estimate_slots(current, new, usage.slots), &mut budget);
         let total = old.total - budget.remaining();
         let changed = |new: u64, old: u64| i128::from(new) - i128::from(old);
         let flink = i128::from(old.flink())
@@ -116,6 +112,17 @@ impl MemoryTuning {
             managed_fraction: fraction(managed, u64::try_from(flink).unwrap_or(0)),
             overhead_fraction: fraction(old.overhead, total),
         })
+    }
+
+    /// A heap that has to hold the state of the TaskManagers that go as well, as far as the budget allows.
+    fn compensated(&self, heap: u64, slots_before: u64, slots_after: u64, budget: &mut MemoryBudget) -> u64 {
+        if !self.compensate {
+            return heap;
+        }
+        let task_managers = |slots| task_managers(slots, self.slots_per_task_manager) as f64;
+        let factor = task_managers(slots_before) / task_managers(slots_after);
+        let wanted = whole(factor.max(1.0) * heap as f64);
+        heap + budget.take(wanted.saturating_sub(heap))
     }
 
     fn with_overhead(&self, used: f64) -> u64 {
@@ -156,12 +163,6 @@ impl Recommendation {
     }
 }
 
-/// A heap that has to hold the state of the TaskManagers that go as well, as far as the budget allows.
-fn compensated(heap: u64, factor: f64, budget: &mut MemoryBudget) -> u64 {
-    let wanted = whole(factor.max(1.0) * heap as f64);
-    heap + budget.take(wanted.saturating_sub(heap))
-}
-
 /// Whole bytes; none for what is not known.
 fn whole(bytes: f64) -> u64 {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "bytes are cut, NaN is none")]
@@ -198,7 +199,7 @@ mod tests {
 
     #[test]
     fn memory_is_shared_out_as_upstream_does() {
-        for case in cases(include_str!("../../tests/vectors/upstream_memory_tuning.json")) {
+        for case in cases("upstream_memory_tuning") {
             let mut vertices = case["vertices"].clone();
             for vertex in vertices.as_array_mut().unwrap() {
                 vertex["maxParallelism"] = json!(720);
@@ -232,14 +233,17 @@ mod tests {
 
     #[test]
     fn the_heap_grows_as_task_managers_become_fewer() {
-        for case in cases(include_str!("../../tests/vectors/upstream_memory_scaling.json")) {
+        for case in cases("upstream_memory_scaling") {
             let int = |field: &str| case[field].as_u64().unwrap();
-            if !case["enabled"].as_bool().unwrap() {
-                continue;
-            }
             let mut budget = MemoryBudget::new(int("budgetBytes"));
-            let factor = int("slotsBefore") as f64 / int("parallelismAfter") as f64;
-            assert_eq!(compensated(int("currentBytes"), factor, &mut budget), int("expectedBytes"), "{case}");
+            let configuration = Configuration::from_iter([
+                ("taskmanager.memory.process.size", "4 gb".to_owned()),
+                ("job.autoscaler.memory.tuning.scale-down-compensation.enabled", case["enabled"].to_string()),
+            ]);
+            let tuning = MemoryTuning::read(&configuration).unwrap().unwrap();
+            let mut heap = int("currentBytes");
+            heap = tuning.compensated(heap, int("slotsBefore"), int("parallelismAfter"), &mut budget);
+            assert_eq!(heap, int("expectedBytes"), "{case}");
         }
     }
 

@@ -129,7 +129,7 @@ mod tests {
 
     #[test]
     fn parallelisms_are_aligned_as_upstream_does() {
-        for case in cases(include_str!("../../tests/vectors/upstream_alignment.json")) {
+        for case in cases("upstream_alignment") {
             let int = |field: &str| i32::try_from(case[field].as_i64().unwrap()).unwrap();
             let vertex = Applicant {
                 current: int("currentParallelism"),
@@ -150,13 +150,9 @@ mod tests {
 
     #[test]
     fn the_mode_is_chosen_by_the_new_option_before_the_deprecated_one() {
-        for case in cases(include_str!("../../tests/vectors/upstream_alignment_resolution.json")) {
-            let expected = case["expected"].as_str().unwrap();
-            // Custom modes are not known here: a component asks the extension for them.
-            if expected != "plugin" {
-                let found = AlignmentMode::read(&configuration(&case["config"])).unwrap();
-                assert_eq!(found, mode(expected), "{case}");
-            }
+        for case in cases("upstream_alignment_resolution") {
+            let found = AlignmentMode::read(&configuration(&case["config"])).unwrap();
+            assert_eq!(found, mode(case["expected"].as_str().unwrap()), "{case}");
         }
     }
 

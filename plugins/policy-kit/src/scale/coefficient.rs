@@ -49,10 +49,7 @@ mod tests {
 
     #[test]
     fn the_coefficient_is_that_of_the_reference() {
-        for file in [
-            include_str!("../../tests/vectors/oracle_scaling_coefficient.json"),
-            include_str!("../../tests/vectors/upstream_observed_scalability.json"),
-        ] {
+        for file in ["oracle_scaling_coefficient", "upstream_observed_scalability"] {
             for case in cases(file) {
                 let mut configuration = configuration(&case["config"]);
                 configuration.set("job.autoscaler.observed-scalability.enabled", "true");

@@ -105,7 +105,7 @@ mod tests {
 
     #[test]
     fn the_largest_recommendation_of_the_window_counts() {
-        for case in cases(include_str!("../../tests/vectors/upstream_delayed_scale_down.json")) {
+        for case in cases("upstream_delayed_scale_down") {
             let mut delayed = DelayedScaleDown::default();
             let steps = ["triggers", "queries", "interleaved"].map(|field| case[field].as_array().cloned());
             for step in steps.into_iter().flatten().flatten() {
