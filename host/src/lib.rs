@@ -21,6 +21,7 @@ pub mod admin;
 pub mod metrics;
 pub mod simulate;
 pub mod trace;
+pub mod watch;
 
 pub mod daemon;
 pub mod demo;

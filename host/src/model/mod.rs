@@ -1,6 +1,7 @@
 //! Plain data in Flink's words: what is seen of a job, what is decided about it. No I/O, no clock, no async.
 
 mod decision;
+mod digest;
 mod event;
 mod ids;
 mod job;
@@ -11,6 +12,7 @@ mod topology;
 mod window;
 
 pub use decision::{Decision, Evaluated, Failure, Scalar, Target, Verdict};
+pub use digest::Digest;
 pub use event::{Event, EventKind, JobEvent};
 pub use ids::{InvalidId, JobId, VertexId};
 pub use job::{Job, JobContext, JobKey, JobStatus};
