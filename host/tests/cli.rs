@@ -4,7 +4,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::thread;
@@ -146,7 +146,7 @@ fn an_unreachable_cluster_is_told_once_and_the_daemon_goes_on() {
 }
 
 #[test]
-fn another_configuration_is_taken_and_a_wrong_one_leaves_the_old_in_force() {
+fn a_hangup_reloads_the_configuration_and_a_wrong_one_leaves_the_old_in_force() {
     let folder = TempDir::new().unwrap();
     let cluster = |name: &str| format!("[[cluster]]\nname = \"{name}\"\nurl = \"http://127.0.0.1:1\"\n");
     let path = file(&folder, "tidegate.toml", cluster("old"));
@@ -168,9 +168,8 @@ fn another_configuration_is_taken_and_a_wrong_one_leaves_the_old_in_force() {
     let said = fs::read_to_string(&log).unwrap();
     assert_says(&said, &["tidegate.toml:5:1", "did you mean `interval`?", "^^^^^^^^^"]);
     assert!(!said.contains("new"), "{said}");
-    // Nobody asks: the file is another.
-    let aside = file(&folder, "aside", cluster("new"));
-    fs::rename(aside, &path).unwrap();
+    fs::write(&path, cluster("new")).unwrap();
+    hang_up();
     wait_for(&log, "configuration reloaded");
     wait_for(&log, "cluster is no longer looked after");
     let said = fs::read_to_string(&log).unwrap();
@@ -214,7 +213,14 @@ fn traces_are_replayed_and_compared_with_what_they_expect() {
     let replayed = tidegate(&["replay", "--check", &golden("validation"), &golden("not-running")]);
     let said = String::from_utf8(replayed.stdout).unwrap();
     assert!(replayed.status.success(), "{}", String::from_utf8_lossy(&replayed.stderr));
-    assert_says(&said, &["validation: 12 passes", "not-running: 60 passes", "72 passes compared, no differences"]);
+    assert_says(
+        &said,
+        &[
+            "validation: 12 passes",
+            "not-running: 60 passes",
+            "72 passes compared with what the traces expect, no differences",
+        ],
+    );
     let told = String::from_utf8(tidegate(&["replay", &golden("not-running")]).stdout).unwrap();
     assert_says(&told, &["  scale: ", " -> ", "  hold: ", "the job is RESTARTING", "1 rescales"]);
 }
@@ -279,4 +285,181 @@ fn what_cannot_be_replayed_is_told_apart() {
     }
     let path = file(&folder, "silent.jsonl", silent.join("\n"));
     assert_says(&failure(&["replay", "--check", &path], 1), &["there is nothing to compare with"]);
+}
+
+/// Where something can listen.
+fn free_address() -> String {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
+}
+
+/// A simulated cluster with jobs `uniform-0001` and so on.
+fn simulated(jobs: &str) -> (Ended, String) {
+    let address = free_address();
+    let serving = Command::new(env!("CARGO_BIN_EXE_tidegate"))
+        .args(["simulate", "--listen", &address, "--jobs", jobs, "--vertices", "3"])
+        .spawn()
+        .unwrap();
+    let serving = Ended(serving);
+    wait_until_open(&address);
+    (serving, format!("http://{address}"))
+}
+
+fn wait_until_open(address: &str) {
+    for _ in 0..600 {
+        if TcpStream::connect(address).is_ok() {
+            return;
+        }
+        thread::sleep(Duration::from_millis(100));
+    }
+    panic!("nobody listens on {address}");
+}
+
+#[test]
+fn a_live_job_is_recorded_and_replayed() {
+    let (_cluster, url) = simulated("2");
+    let folder = TempDir::new().unwrap();
+    let out = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let path = out("itself.jsonl.gz");
+    let options =
+        ["--option", "job.autoscaler.metrics.window=1s", "--option", "job.autoscaler.stabilization.interval=0s"];
+    let mut arguments =
+        vec!["record", "--cluster", &url, "--job", "uniform-0002", "--out", &path, "--interval", "100ms"];
+    arguments.extend(options);
+    arguments.extend(["--passes", "8", "--stop-after", "20"]);
+    let recorded = tidegate(&arguments);
+    let said = String::from_utf8(recorded.stderr).unwrap();
+    assert!(recorded.status.success(), "{said}");
+    assert_says(&said, &["recording uniform-0002 (", "20 passes in 3 file(s)"]);
+    for (name, passes) in [("itself", "8"), ("itself.2", "8"), ("itself.3", "4")] {
+        let replayed = tidegate(&["replay", "--check", &out(&format!("{name}.jsonl.gz"))]);
+        let (said, wrong) = (String::from_utf8(replayed.stdout).unwrap(), String::from_utf8(replayed.stderr).unwrap());
+        assert!(replayed.status.success(), "{said}{wrong}");
+        let compared =
+            format!("{passes} passes compared with what was decided when they were recorded, no differences");
+        assert_says(&said, &[&compared]);
+    }
+    assert_says(&failure(&arguments, 1), &["itself.jsonl.gz` is there already: name another file"]);
+
+    let (log, address) = (folder.path().join("log"), free_address());
+    let daemon = Command::new(env!("CARGO_BIN_EXE_tidegate"))
+        .args(["run", "--cluster", &url, "--interval", "100ms", "--listen", &address])
+        .args(options)
+        .stderr(Stdio::from(fs::File::create(&log).unwrap()))
+        .spawn()
+        .unwrap();
+    let daemon = Ended(daemon);
+    wait_for(&log, "cluster is reachable");
+    thread::sleep(Duration::from_secs(1));
+    let (daemon_url, path) = (format!("http://{address}"), out("daemon.jsonl"));
+    let recorded =
+        tidegate(&["record", "--daemon", &daemon_url, "--job", "uniform-0001", "--out", &path, "--stop-after", "10"]);
+    assert!(recorded.status.success(), "{}", String::from_utf8_lossy(&recorded.stderr));
+    let replayed = tidegate(&["replay", "--check", &path]);
+    assert!(replayed.status.success(), "{}", String::from_utf8_lossy(&replayed.stderr));
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(text.contains("collectedMetrics") && !text.contains("uniform-0002"), "{text}");
+    let said = failure(&["record", "--daemon", &daemon_url, "--job", "nobody", "--out", &out("none")], 1);
+    assert_says(&said, &["the daemon refuses: there is no job `nobody`; looked after: ", "/uniform-0001"]);
+
+    // A daemon that stops ends the recording, and does not wait for it.
+    let path = out("stopped.jsonl.gz");
+    let recording = Command::new(env!("CARGO_BIN_EXE_tidegate"))
+        .args(["record", "--daemon", &daemon_url, "--job", "uniform-0001", "--out", &path])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    wait_for(&log, "job is recorded");
+    thread::sleep(Duration::from_secs(1));
+    let asked = Command::new("sh").args(["-c", &format!("kill -TERM {}", daemon.0.id())]).status().unwrap();
+    assert!(asked.success());
+    let ended = recording.wait_with_output().unwrap();
+    let said = String::from_utf8(ended.stderr).unwrap();
+    assert!(ended.status.success(), "{said}");
+    assert_says(&said, &["the job is gone, or the daemon stops: "]);
+    wait_for(&log, "stopped");
+    assert!(!fs::read_to_string(&log).unwrap().contains("an admin connection stayed open"));
+    assert!(tidegate(&["replay", "--check", &path]).status.success());
+}
+
+#[test]
+fn a_recording_that_is_killed_can_be_read() {
+    let (_cluster, url) = simulated("1");
+    let folder = TempDir::new().unwrap();
+    for (signal, name) in [("KILL", "killed.jsonl.gz"), ("TERM", "ended.jsonl.gz")] {
+        let path = folder.path().join(name);
+        let recording = Command::new(env!("CARGO_BIN_EXE_tidegate"))
+            .args(["record", "--cluster", &url, "--job", "uniform-0001", "--interval", "100ms", "--out"])
+            .arg(&path)
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut recording = Ended(recording);
+        for _ in 0..600 {
+            if fs::metadata(&path).is_ok_and(|found| found.len() > 4000) {
+                break;
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+        let asked = Command::new("sh").args(["-c", &format!("kill -{signal} {}", recording.0.id())]).status().unwrap();
+        assert!(asked.success());
+        let ended = recording.0.wait().unwrap();
+        assert_eq!(ended.success(), signal == "TERM");
+        let replayed = tidegate(&["replay", "--check", path.to_str().unwrap()]);
+        assert!(replayed.status.success(), "{}", String::from_utf8_lossy(&replayed.stderr));
+    }
+}
+
+#[test]
+fn what_cannot_be_recorded_is_told() {
+    let (_cluster, url) = simulated("2");
+    let folder = TempDir::new().unwrap();
+    let out = folder.path().join("t.jsonl.gz").to_str().unwrap().to_owned();
+    let record =
+        |cluster: &str, job: &str, out: &str| failure(&["record", "--cluster", cluster, "--job", job, "--out", out], 1);
+    assert_says(&record(&url, "nobody", &out), &["runs no job `nobody`; it runs: uniform-0001, uniform-0002"]);
+    assert_says(&record("http://127.0.0.1:1", "x", &out), &["cannot reach http://127.0.0.1:1"]);
+    assert_says(
+        &record(&url, "uniform-0001", "/nowhere/t.jsonl"),
+        &["cannot write to `/nowhere/t.jsonl`", "No such file"],
+    );
+    assert_says(
+        &record(&url, "uniform-0001", "/dev/full"),
+        &["cannot write to `/dev/full` any further", "No space left"],
+    );
+    assert_says(&failure(&["record", "--job", "x", "--out", &out], 1), &["no cluster is configured"]);
+    assert_says(
+        &failure(&["record", "--daemon", "http://127.0.0.1:1", "--job", "x", "--out", &out], 1),
+        &["cannot reach a daemon at http://127.0.0.1:1"],
+    );
+    assert_says(
+        &failure(&["record", "--daemon", &url, "--job", "x", "--out", &out], 1),
+        &["is no tidegate that can record: it answers with status 404"],
+    );
+    assert_says(&failure(&["record", "--cluster", &url, "--out", &out], 2), &["--job"]);
+    assert_says(
+        &failure(&["record", "--cluster", &url, "--job", "x", "--out", &out, "--rotate", "big"], 2),
+        &["100mb"],
+    );
+    assert!(!Path::new(&out).exists(), "nothing is left behind");
+}
+
+#[test]
+fn two_policies_are_shown_side_by_side() {
+    let trace = golden("not-running");
+    let same = tidegate(&["replay", &trace, "--against", "bundled:default-policy", "--check"]);
+    let said = String::from_utf8(same.stdout).unwrap();
+    assert!(same.status.success(), "{}", String::from_utf8_lossy(&same.stderr));
+    assert_says(
+        &said,
+        &["not-running: 60 passes, decided differently in 0", "rescales  vertex-hours  passes outside bounds"],
+    );
+    let json = tidegate(&["replay", &trace, "--json", "--against", "bundled:default-policy"]);
+    let printed = String::from_utf8(json.stdout).unwrap();
+    let lines: Vec<Value> = printed.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let Some((sums, passes)) = lines.split_last() else { panic!("nothing") };
+    assert_eq!(passes.len(), 60);
+    assert!(passes.iter().all(|pass| pass["policy"] == pass["against"] && pass["differences"] == Value::Array(vec![])));
+    assert_eq!(sums["totals"]["policy"], sums["totals"]["against"]);
+    assert_eq!(sums["totals"]["policy"]["rescales"], 1);
+    assert!(sums["totals"]["policy"]["vertex_hours"].as_f64().unwrap() > 0.0);
 }

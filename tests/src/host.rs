@@ -7,11 +7,13 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tidegate::control::{self, Controller, DecisionRecord, Pace, Pass, Policies, Readiness, Records, Watch};
+use tidegate::control::{
+    self, Controller, DecisionRecord, Pace, Pass, Policies, Readiness, Records, TapedPass, Taps, Watch,
+};
 use tidegate::event::{EventHandler, Events, HandlerError};
 use tidegate::flink::{RestClient, RestOptions};
 use tidegate::metrics::Metrics;
-use tidegate::model::{JobEvent, JobId};
+use tidegate::model::{JobEvent, JobId, JobKey};
 use tidegate::plugin::{Limits, Runtime, Source, WasmPolicy};
 use tidegate::policy::Policy;
 use tidegate::simulate::{Cluster, ClusterOptions, JobShape, ManualClock, Rescale};
@@ -20,6 +22,7 @@ use tidegate_common::configuration::Configuration;
 use tidegate_common::time::Timestamp;
 use tokio::net::TcpListener;
 use tokio::sync::broadcast::Receiver;
+use tokio::sync::mpsc;
 use tokio::task::{JoinSet, yield_now};
 
 /// The name of the simulated cluster in the host's configuration.
@@ -55,6 +58,7 @@ pub struct Host {
     url: String,
     clock: ManualClock,
     watch: Watch,
+    taps: Arc<Taps>,
     news: Receiver<Arc<DecisionRecord>>,
     records: Vec<Arc<DecisionRecord>>,
     store: Arc<MemoryStateStore>,
@@ -112,6 +116,7 @@ impl Scenario {
         let store = Arc::new(MemoryStateStore::default());
         let records = Arc::new(Records::default());
         let news = records.subscribe();
+        let taps = Arc::new(Taps::default());
         let now = clock.clone();
         let controller = Controller {
             pass: Arc::new(Pass {
@@ -121,6 +126,7 @@ impl Scenario {
                 metrics: Arc::clone(&metrics),
             }),
             records,
+            taps: Arc::clone(&taps),
             readiness: Arc::new(Readiness::default()),
             clock: Arc::new(move || now.now()),
         };
@@ -134,7 +140,7 @@ impl Scenario {
         };
         let watch = Watch::new(controller, Arc::new(looked_after));
         let _tasks = (server, deliveries);
-        Host { cluster, url, clock, watch, news, records: Vec::new(), store, told, metrics, _tasks }
+        Host { cluster, url, clock, watch, taps, news, records: Vec::new(), store, told, metrics, _tasks }
     }
 }
 
@@ -180,6 +186,12 @@ impl Host {
     /// The id of the job with this name; the last one submitted if there are several.
     pub fn job(&self, name: &str) -> JobId {
         self.cluster.job_named(name).expect("a job of this name")
+    }
+
+    /// Records the job with this name from its next pass on.
+    pub fn record(&self, name: &str) -> mpsc::Receiver<Arc<TapedPass>> {
+        let key = JobKey { cluster: CLUSTER.to_owned(), id: self.job(name) };
+        self.taps.open(key).expect("few recorders")
     }
 
     /// The records of all passes over jobs of this name, the oldest first.

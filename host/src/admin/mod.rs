@@ -5,12 +5,14 @@
 //! - `GET /metrics`: everything for Prometheus
 //! - `GET /api/v1/jobs`: every job, and how far its last pass got
 //! - `GET /api/v1/jobs/<cluster>/<id or name>`: the decision record of its last pass
+//! - `GET /api/v1/record?job=<id or name>`: the job's passes from now on, in the lines of a trace
 //!
 //! What is below `/api` asks for a token where there is one; see [`Access`].
 
 mod access;
 mod jobs;
 mod metrics;
+mod record;
 mod refusal;
 mod server;
 

@@ -13,8 +13,8 @@ use axum::routing::get;
 use tokio::net::TcpListener;
 
 use super::refusal::Refusal;
-use super::{Access, Scrape, access, jobs};
-use crate::control::Records;
+use super::{Access, Scrape, access, jobs, record};
+use crate::control::{Records, Taps};
 use crate::reload::Reloads;
 
 /// What the routes show.
@@ -23,6 +23,8 @@ pub struct Admin {
     pub scrape: Scrape,
     /// What passes saw and decided.
     pub records: Arc<Records>,
+    /// Who records jobs.
+    pub taps: Arc<Taps>,
     /// What came of the last reload of the configuration.
     pub reloads: Arc<Reloads>,
     /// Who may use the API.
@@ -44,6 +46,7 @@ pub async fn serve(
 fn routes(admin: Arc<Admin>) -> Router {
     let api = Router::new()
         .merge(jobs::routes())
+        .merge(record::routes())
         .fallback(|| async { Refusal::not_found("there is no such thing below /api/v1") })
         .layer(from_fn_with_state(Arc::clone(&admin.access), access::check));
     Router::new()

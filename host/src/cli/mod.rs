@@ -1,12 +1,15 @@
 //! The command line: one file per subcommand.
 
 mod check;
+mod daemon_lines;
 mod demo;
 mod flags;
 mod logging;
+mod record;
 mod replay;
 mod run;
 mod simulate;
+mod versus;
 
 use std::process::ExitCode;
 
@@ -27,6 +30,7 @@ enum Command {
     Run(run::Run),
     Demo(demo::Demo),
     Check(check::Check),
+    Record(record::Record),
     Replay(replay::Replay),
     #[command(hide = true)]
     Simulate(simulate::Simulate),
@@ -39,6 +43,7 @@ impl Cli {
             Command::Run(run) => run.run(),
             Command::Demo(demo) => demo.run(),
             Command::Check(check) => check.run(),
+            Command::Record(record) => record.run(),
             Command::Replay(replay) => replay.run(),
             Command::Simulate(simulate) => simulate.run(),
         };

@@ -15,11 +15,12 @@ use tidegate_common::configuration::Configuration;
 use tokio::runtime::Builder;
 
 use super::logging::{self, LogFormat};
+use super::versus;
 use crate::config::parse_option;
 use crate::metrics::Metrics;
 use crate::plugin::{Limits, Runtime, Source, WasmPolicy};
 use crate::policy::Policy;
-use crate::trace::{Outcome, Replay as Replaying, ReplayedPass, Summary, Trace, compare, describe};
+use crate::trace::{Outcome, Replay as Replaying, ReplayedPass, Summary, Trace, Versus, compare, describe};
 
 /// A replay is not about how fast a policy is.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -27,6 +28,8 @@ const DEADLINE: Duration = Duration::from_secs(60);
 /// Drive the host with recorded jobs, on the recorded clock
 ///
 /// The answers are those of the recording: what a policy decides does not change what comes next.
+///
+/// Exit code: 0, also where two policies differ; 1 when --check finds a difference, or a trace or a policy cannot be used.
 #[derive(Clone, Debug, Args)]
 pub(super) struct Replay {
     /// Traces: JSON lines, plain or gzip'd.
@@ -37,6 +40,10 @@ pub(super) struct Replay {
     #[arg(long, value_name = "FILE.wasm")]
     policy: Option<Source>,
 
+    /// Another policy, to be shown side by side with the first one: where they decide differently, and their totals.
+    #[arg(long, value_name = "FILE.wasm")]
+    against: Option<Source>,
+
     /// Option over those of the trace, such as job.autoscaler.metrics.window=5m; a job's own configuration goes over it.
     #[arg(long = "option", value_name = "KEY=VALUE", value_parser = parse_option)]
     options: Vec<(String, String)>,
@@ -45,7 +52,8 @@ pub(super) struct Replay {
     #[arg(long)]
     json: bool,
 
-    /// Compare with what the traces expect, and fail where it differs.
+    /// Compare with what the traces expect, else with what was decided when they were recorded, and fail where it
+    /// differs. With --against fail where the two policies differ.
     #[arg(long)]
     check: bool,
 
@@ -61,6 +69,8 @@ struct Replayed {
     differences: String,
     summary: Summary,
     compared: usize,
+    /// Those of them that were compared with what was decided when they were recorded.
+    by_record: usize,
     differing: usize,
 }
 
@@ -79,11 +89,19 @@ impl Replay {
         // Wrong traces are told before anything is compiled.
         let traces: Vec<Arc<Trace>> =
             self.traces.iter().map(|path| Ok(Arc::new(Trace::read(path)?))).collect::<Result<_>>()?;
-        if self.check && !traces.iter().flat_map(|trace| &trace.passes).any(|pass| pass.expected.is_some()) {
-            bail!("there is nothing to compare with: the traces do not say what is expected");
+        let mut passes = traces.iter().flat_map(|trace| &trace.passes);
+        let is_comparable = passes.any(|pass| pass.expected.is_some() || pass.decided.is_some());
+        if self.check && self.against.is_none() && !is_comparable {
+            bail!("there is nothing to compare with: the traces do not say what is expected, nor what was decided");
         }
         let runtime = Builder::new_multi_thread().enable_all().build().context("starting the async runtime")?;
-        match runtime.block_on(self.replay(traces)) {
+        let replaying = async {
+            match self.against.clone() {
+                Some(against) => self.side_by_side(traces, against).await,
+                None => self.replay(traces).await,
+            }
+        };
+        match runtime.block_on(replaying) {
             // Whoever reads has seen enough.
             Err(error) if error.downcast_ref::<io::Error>().is_some_and(|it| it.kind() == ErrorKind::BrokenPipe) => {
                 Ok(())
@@ -101,13 +119,14 @@ impl Replay {
             .map(|trace| tokio::spawn(Arc::clone(&this).replay_one(trace, Arc::clone(&policy))))
             .buffered(at_once);
         let mut all = Summary::default();
-        let (mut compared, mut differing) = (0, 0);
+        let (mut compared, mut by_record, mut differing) = (0, 0, 0);
         while let Some(replayed) = replays.next().await {
             let replayed = replayed.context("replaying")??;
             stdout().write_all(replayed.text.as_bytes())?;
             stderr().write_all(replayed.differences.as_bytes())?;
             all.add(&replayed.summary);
             compared += replayed.compared;
+            by_record += replayed.by_record;
             differing += replayed.differing;
         }
         all.took = started.elapsed();
@@ -115,11 +134,16 @@ impl Replay {
             writeln!(stdout(), "all: {all}")?;
         }
         if check {
+            let what = match by_record {
+                0 => "what the traces expect",
+                _ if by_record == compared => "what was decided when they were recorded",
+                _ => "what the traces expect, or what was decided when they were recorded",
+            };
             if differing > 0 {
-                bail!("{differing} of {compared} passes differ from what the traces expect");
+                bail!("{differing} of {compared} passes differ from {what}");
             }
             if !this.json {
-                writeln!(stdout(), "{compared} passes compared, no differences")?;
+                writeln!(stdout(), "{compared} passes compared with {what}, no differences")?;
             }
         }
         Ok(())
@@ -138,6 +162,7 @@ impl Replay {
                 && let Some(differences) = compare(recorded, &pass.outcome)
             {
                 done.compared += 1;
+                done.by_record += usize::from(recorded.expected.is_none());
                 done.differing += usize::from(!differences.is_empty());
                 for difference in differences {
                     let (trace, line, at) = (&trace.name, recorded.line, pass.at);
@@ -152,6 +177,37 @@ impl Replay {
         Ok(done)
     }
 
+    /// Both policies on every trace, pass beside pass.
+    async fn side_by_side(self, traces: Vec<Arc<Trace>>, against: Source) -> Result<()> {
+        let one = self.policy.clone().unwrap_or(Source::Bundled("default-policy".to_owned()));
+        let names = [&one, &against].map(ToString::to_string);
+        let policies = [load(one).await?, load(against).await.context("--against")?];
+        let options: Configuration = self.options.iter().cloned().collect();
+        let (several, mut all) = (traces.len() > 1, Versus::default());
+        for trace in traces {
+            let [mut one, mut other] =
+                policies.clone().map(|policy| Replaying::new(Arc::clone(&trace), policy, &options));
+            let (mut text, mut versus) = (String::new(), Versus::default());
+            while let (Some(one), Some(other)) = (one.step().await, other.step().await) {
+                let differences = versus.count(&one, &other);
+                versus::pass(&mut text, self.json, &trace, (&one, &other), &differences)?;
+            }
+            versus.finish();
+            versus::totals(&mut text, self.json, Some(&trace.name), &names, &versus)?;
+            stdout().write_all(text.as_bytes())?;
+            all.add(&versus);
+        }
+        if several {
+            let mut text = String::new();
+            versus::totals(&mut text, self.json, None, &names, &all)?;
+            stdout().write_all(text.as_bytes())?;
+        }
+        if self.check && all.differing > 0 {
+            bail!("the policies decide differently in {} of {} passes", all.differing, all.passes);
+        }
+        Ok(())
+    }
+
     fn shown(&self, trace: &Trace, pass: &ReplayedPass) -> Result<String> {
         if self.json {
             let line = Line { trace: &trace.name, at: pass.at.to_string(), outcome: &pass.outcome };
@@ -164,7 +220,7 @@ impl Replay {
     }
 }
 
-async fn load(source: Source) -> Result<Arc<dyn Policy>> {
+pub(super) async fn load(source: Source) -> Result<Arc<dyn Policy>> {
     let compiling = tokio::task::spawn_blocking(move || {
         let limits = Limits { deadline: DEADLINE, ..Limits::default() };
         WasmPolicy::load("policy", &source, limits, &Runtime::new()?, Arc::new(Metrics::default()))

@@ -41,22 +41,9 @@ impl Run {
                 _ = terminate.recv() => return Ok(()),
                 _ = interrupt.recv() => return Ok(()),
             };
-            let mut last = None;
             let reloads = async {
-                loop {
-                    tokio::select! {
-                        Some(()) = hangup.recv() => {
-                            info!(signal = "SIGHUP", "asked to reload the configuration");
-                            last = self.flags.digest();
-                        }
-                        digest = daemon.config_file_changed() => {
-                            // It may be what was read because of a signal.
-                            if last.replace(digest) == Some(digest) {
-                                continue;
-                            }
-                            info!("the configuration's file has changed");
-                        }
-                    }
+                while hangup.recv().await.is_some() {
+                    info!(signal = "SIGHUP", "asked to reload the configuration");
                     match self.flags.config() {
                         Ok(config) => daemon.reload(config).await,
                         Err(error) => daemon.refuse(&format!("{error:#}")),

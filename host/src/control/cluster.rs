@@ -12,10 +12,11 @@ use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 use tracing::{Instrument, error, info, info_span, warn};
 
-use super::context::{ambiguous_names, context, state_key};
+use super::context::{ambiguous_names, state_key};
 use super::job::JobMemory;
-use super::{DecisionRecord, Pass, Readiness, Records};
-use crate::flink::JobManager;
+use super::turn::{Done, one_pass, taping};
+use super::{Pass, Readiness, Records, Taps};
+use crate::flink::{FlinkError, JobManager, Note, Notes};
 use crate::model::{Job, JobId, JobKey};
 use crate::state::StateKey;
 
@@ -49,6 +50,8 @@ pub struct Controller {
     pub pass: Arc<Pass>,
     /// What it saw and decided.
     pub records: Arc<Records>,
+    /// Who records jobs.
+    pub taps: Arc<Taps>,
     /// Told when a cluster has been looked at.
     pub readiness: Arc<Readiness>,
     /// Tells the time: the only clock that decisions know.
@@ -99,12 +102,6 @@ struct Watched {
     state_key: StateKey,
     /// Absent while a pass has it.
     memory: Option<Box<JobMemory>>,
-}
-
-/// A pass that is over.
-struct Done {
-    memory: Box<JobMemory>,
-    record: Option<DecisionRecord>,
 }
 
 /// One cluster's jobs, and the passes over them.
@@ -160,6 +157,7 @@ impl Watch {
             let key = JobKey { cluster: self.cluster.name.clone(), id };
             self.controller.records.forget(&key);
             self.controller.pass.events.forget(&key);
+            self.controller.taps.close(&key);
         }
         self.controller.readiness.looked(&self.cluster.name);
         info!(cluster = self.cluster.name, "cluster is no longer looked after");
@@ -183,7 +181,7 @@ impl Watch {
 
     /// Looks at the job list once, and starts a pass of every job that has none under way.
     pub async fn look(&mut self) {
-        let listed = self.cluster.job_manager.jobs().await;
+        let (listed, noted) = self.list().await;
         if !std::mem::replace(&mut self.looked, true) {
             self.controller.readiness.looked(&self.cluster.name);
         }
@@ -215,12 +213,14 @@ impl Watch {
             };
             self.gone.remove(&watched.state_key);
             if let Some(memory) = watched.memory.take() {
+                let taping = noted.as_ref().and_then(|listed| taping(&self.controller.taps, &memory.key, listed));
                 let pass = one_pass(
                     self.controller.clone(),
                     Arc::clone(&self.turns),
                     Arc::clone(&self.cluster),
                     memory,
                     job.clone(),
+                    taping,
                 );
                 let span = info_span!("pass", cluster = self.cluster.name, job = %job.id, name = job.name);
                 let task = self.passes.spawn(pass.instrument(span));
@@ -230,7 +230,19 @@ impl Watch {
         self.forget_state().await;
     }
 
-    fn unreachable(&mut self, error: &crate::flink::FlinkError) {
+    /// The job list, and what was noted of it if some job is recorded.
+    async fn list(&self) -> (Result<Vec<Job>, FlinkError>, Option<Arc<[Note]>>) {
+        let Cluster { name, job_manager, .. } = self.cluster.as_ref();
+        if self.controller.taps.any_of(name) {
+            let notes = Arc::new(Notes::default());
+            if let Some(noting) = job_manager.noting(&notes) {
+                return (noting.jobs().await, Some(notes.take().into()));
+            }
+        }
+        (job_manager.jobs().await, None)
+    }
+
+    fn unreachable(&mut self, error: &FlinkError) {
         self.controller.pass.metrics.list_error(&self.cluster.name);
         if self.reachable != Some(false) {
             let cause = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
@@ -257,6 +269,7 @@ impl Watch {
             info!(job = %key, "job is gone");
             records.forget(&key);
             events.forget(&key);
+            self.controller.taps.close(&key);
             self.gone.insert(watched.state_key, now);
         }
     }
@@ -313,25 +326,6 @@ fn watch_job(cluster: &str, job: &Job, state_key: StateKey, ambiguous: &BTreeSet
     let key = JobKey { cluster: cluster.to_owned(), id: job.id };
     let memory = JobMemory::new(key, &job.name, state_key.clone());
     Watched { state_key, memory: Some(Box::new(memory)) }
-}
-
-async fn one_pass(
-    controller: Controller,
-    turns: Arc<Semaphore>,
-    cluster: Arc<Cluster>,
-    mut memory: Box<JobMemory>,
-    job: Job,
-) -> Done {
-    let Ok(_turn) = turns.acquire().await else {
-        return Done { memory, record: None };
-    };
-    let now = (controller.clock)();
-    let flink = cluster.job_manager.as_ref();
-    let record = match context(&cluster.name, flink, &cluster.options, &job).await {
-        Ok(context) => Some(controller.pass.run(flink, &mut memory, &context, now).await),
-        Err(error) => Some(controller.pass.unreadable(&mut memory, &job, now, &error)),
-    };
-    Done { memory, record }
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use tidegate_common::configuration::Configuration;
 use tidegate_common::time::Timestamp;
 use tracing::{info, warn};
 
-use super::{DecisionRecord, Realization};
+use super::{DecisionRecord, Realization, Situation};
 use crate::collect::Collector;
 use crate::model::{JobKey, Topology, VertexId};
 use crate::state::{JobState, StateKey};
@@ -55,6 +55,12 @@ impl JobMemory {
             excluded: BTreeSet::new(),
             said: Said::default(),
         }
+    }
+
+    /// What the next pass starts from.
+    pub(super) fn situation(&self) -> Situation {
+        let state = self.state.as_ref().map(JobState::entries).unwrap_or_default();
+        Situation { state, window: self.collector.window().clone() }
     }
 
     /// Logs what is different from the last pass.

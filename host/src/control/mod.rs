@@ -11,6 +11,8 @@ mod readiness;
 mod realize;
 mod record;
 mod records;
+mod taps;
+mod turn;
 
 pub use cluster::{Cluster, Controller, Pace, Watch};
 pub use fleet::Fleet;
@@ -19,3 +21,4 @@ pub use policies::Policies;
 pub use readiness::Readiness;
 pub use record::{DecisionRecord, Realization, Stage};
 pub use records::Records;
+pub use taps::{Situation, TapedPass, Taps};

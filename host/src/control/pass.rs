@@ -16,15 +16,15 @@ use super::guard::{OperatorBounds, admit, admit_state};
 use super::job::JobMemory;
 use super::realize::realize;
 use super::{DecisionRecord, Policies, Realization, Stage};
-use crate::collect::Collected;
+use crate::collect::{Collected, Collector, codec};
 use crate::event::Events;
 use crate::flink::{FlinkError, JobManager};
 use crate::metrics::Metrics;
 use crate::model::{
-    Decision, Event, EventKind, Failure, Job, JobContext, JobKey, JobStatus, Observation, Verdict, VertexId,
+    Decision, Event, EventKind, Failure, Job, JobContext, JobKey, JobStatus, Observation, Verdict, VertexId, Window,
 };
 use crate::policy::PolicyError;
-use crate::state::{JobState, StateStore};
+use crate::state::{COLLECTED_METRICS, JobState, StateStore};
 
 /// Everything that passes share.
 pub struct Pass {
@@ -241,6 +241,11 @@ impl Pass {
         }
     }
 
+    /// Reads what is kept of a job, if this has not been done. An error is for the pass that needs it.
+    pub(super) async fn at_first_sight(&self, memory: &mut JobMemory) {
+        let _ = self.state(memory).await;
+    }
+
     /// The job's state, read at first sight: without it nothing may be decided.
     async fn state<'a>(&self, memory: &'a mut JobMemory) -> Result<&'a mut JobState, Failed> {
         let failed = |error: &dyn Error| Failed { stage: Stage::None, error: describe(error), not_ready: false };
@@ -248,7 +253,11 @@ impl Pass {
             Some(state) => Ok(state),
             empty => {
                 let state = JobState::load(memory.state_key.clone(), self.store.as_ref()).await;
-                Ok(empty.insert(state.map_err(|error| failed(&error))?))
+                let mut state = state.map_err(|error| failed(&error))?;
+                if let Some(window) = restored(&mut state, &memory.key) {
+                    memory.collector = Collector::with_window(window);
+                }
+                Ok(empty.insert(state))
             }
         }
     }
@@ -297,6 +306,19 @@ impl Pass {
     fn tell(&self, record: &mut DecisionRecord, event: Event) {
         record.events.push(event.clone());
         self.events.tell(&record.job, &record.job_name, record.at, event);
+    }
+}
+
+/// The metric window of an earlier process. From here on the collector has it; a text that is none is forgotten.
+fn restored(state: &mut JobState, job: &JobKey) -> Option<Window> {
+    let text = state.entries().get(COLLECTED_METRICS)?.clone();
+    state.apply([(COLLECTED_METRICS.to_owned(), None)]);
+    match codec::decode(&text) {
+        Ok(window) => Some(window),
+        Err(error) => {
+            warn!(%job, error = describe(&error), "the metric window that was kept cannot be read: it begins anew");
+            None
+        }
     }
 }
 

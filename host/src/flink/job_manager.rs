@@ -1,9 +1,11 @@
 //! What the host needs of a cluster, in domain words.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use tidegate_common::time::Timestamp;
 
-use super::FlinkError;
+use super::{FlinkError, Notes};
 use crate::model::{Job, JobId, ResourceRequirements, Topology, VertexId};
 
 /// One Flink cluster: a JobManager and the jobs that it runs.
@@ -12,6 +14,12 @@ use crate::model::{Job, JobId, ResourceRequirements, Topology, VertexId};
 /// Answers may lag behind the cluster by a few seconds.
 #[async_trait]
 pub trait JobManager: Send + Sync {
+    /// The same cluster, all of whose answers are noted; `None` where they cannot be.
+    fn noting(&self, notes: &Arc<Notes>) -> Option<Box<dyn JobManager>> {
+        let _ = notes;
+        None
+    }
+
     /// The version that the cluster says it has, such as `1.20.5`. Also the proof that this is Flink at all.
     async fn version(&self) -> Result<String, FlinkError>;
 

@@ -1,13 +1,17 @@
 //! Flink's REST API: what is asked, and what the answers mean. One client per cluster.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use serde::Deserialize;
 use tokio::sync::Semaphore;
 
 use super::http::HttpTransport;
+use super::onlooker::Onlooker;
 use super::wire;
 use super::{
-    Aggregate, FlinkError, InvalidRestOptions, JobDetails, JobManager, Request, RestOptions, Traffic, Transport,
+    Aggregate, FlinkError, InvalidRestOptions, JobDetails, JobManager, Note, NotedAnswer, Notes, Request, RestOptions,
+    Traffic, Transport,
 };
 use crate::model::{Job, JobId, ResourceRequirements, VertexId};
 
@@ -17,6 +21,14 @@ use crate::model::{Job, JobId, ResourceRequirements, VertexId};
 /// Nothing is asked twice: the next pass is the retry.
 #[derive(Debug)]
 pub struct RestClient {
+    line: Arc<Line>,
+    /// Who wants to know what is answered.
+    notes: Option<Arc<Notes>>,
+}
+
+/// What a client shares with those that note its answers.
+#[derive(Debug)]
+struct Line {
     transport: Box<dyn Transport>,
     turns: Semaphore,
     traffic: Traffic,
@@ -28,21 +40,33 @@ impl RestClient {
     /// # Errors
     /// When the address, the credentials or the TLS files are not usable.
     pub fn new(options: &RestOptions) -> Result<Self, InvalidRestOptions> {
-        if options.concurrency == 0 {
-            return Err(InvalidRestOptions::Concurrency);
-        }
-        Ok(Self::over(HttpTransport::new(options)?, options.concurrency))
+        Ok(Self::over(transport(options)?, options.concurrency))
+    }
+
+    /// A client that sees no job but `job`, and cannot change it. What the job's own configuration says under the keys
+    /// `hidden` is not shown.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn onlooking(
+        options: &RestOptions,
+        job: JobId,
+        hidden: impl IntoIterator<Item = &'static str>,
+    ) -> Result<Self, InvalidRestOptions> {
+        let inner = transport(options)?;
+        Ok(Self::over(Onlooker { inner, job, hidden: hidden.into_iter().collect() }, options.concurrency))
     }
 
     /// A client whose requests, so many at once, go over `transport`.
     pub fn over(transport: impl Transport + 'static, concurrency: usize) -> Self {
         let turns = Semaphore::new(concurrency.clamp(1, Semaphore::MAX_PERMITS));
-        Self { transport: Box::new(transport), turns, traffic: Traffic::default() }
+        let line = Line { transport: Box::new(transport), turns, traffic: Traffic::default() };
+        Self { line: Arc::new(line), notes: None }
     }
 
     /// What this client has asked and received so far.
     pub fn traffic(&self) -> &Traffic {
-        &self.traffic
+        &self.line.traffic
     }
 
     async fn get(&self, path: &str) -> Result<Answer, FlinkError> {
@@ -63,26 +87,58 @@ impl RestClient {
 
     async fn send(&self, request: Request<'_>, job: Option<JobId>) -> Result<Answer, FlinkError> {
         // Never closed, so that there is always a turn to come.
-        let _turn = self.turns.acquire().await.ok();
-        self.traffic.requested();
-        let outcome = self.exchange(request, job).await;
+        let _turn = self.line.turns.acquire().await.ok();
+        self.line.traffic.requested();
+        let outcome = match &self.notes {
+            None => self.exchange(request, job).await,
+            Some(notes) => self.noted_exchange(request, job, notes).await,
+        };
         if outcome.is_err() {
-            self.traffic.failed();
+            self.line.traffic.failed();
         }
         outcome
     }
 
+    async fn noted_exchange(
+        &self,
+        request: Request<'_>,
+        job: Option<JobId>,
+        notes: &Notes,
+    ) -> Result<Answer, FlinkError> {
+        let path = request.path.to_owned();
+        let names = request.query.iter().find(|(name, _)| *name == "get").map(|(_, names)| (*names).to_owned());
+        let put = request.put.clone();
+        let outcome = self.exchange(request, job).await;
+        let answer = match &outcome {
+            Ok(answer) => NotedAnswer::Body(answer.body.clone()),
+            Err(error) => error.into(),
+        };
+        notes.add(Note { path, names, put, answer });
+        outcome
+    }
+
     async fn exchange(&self, request: Request<'_>, job: Option<JobId>) -> Result<Answer, FlinkError> {
-        let url = self.transport.url(request.path);
-        let response = self.transport.exchange(request).await?;
-        self.traffic.received(response.body.len());
+        let url = self.line.transport.url(request.path);
+        let response = self.line.transport.exchange(request).await?;
+        self.line.traffic.received(response.body.len());
         let answer = Answer { url, status: response.status, body: response.body };
         if (200..300).contains(&answer.status) { Ok(answer) } else { Err(answer.refusal(job)) }
     }
 }
 
+fn transport(options: &RestOptions) -> Result<HttpTransport, InvalidRestOptions> {
+    if options.concurrency == 0 {
+        return Err(InvalidRestOptions::Concurrency);
+    }
+    HttpTransport::new(options)
+}
+
 #[async_trait]
 impl JobManager for RestClient {
+    fn noting(&self, notes: &Arc<Notes>) -> Option<Box<dyn JobManager>> {
+        Some(Box::new(Self { line: Arc::clone(&self.line), notes: Some(Arc::clone(notes)) }))
+    }
+
     async fn version(&self) -> Result<String, FlinkError> {
         let answer = self.get("/config").await?;
         match serde_json::from_slice::<wire::ClusterConfiguration<'_>>(&answer.body) {
@@ -146,7 +202,7 @@ impl JobManager for RestClient {
     ) -> Result<(), FlinkError> {
         let path = format!("/jobs/{job}/resource-requirements");
         let body = serde_json::to_vec(&wire::RequirementsBody(requirements))
-            .map_err(|error| FlinkError::unexpected(&self.transport.url(&path), error))?;
+            .map_err(|error| FlinkError::unexpected(&self.line.transport.url(&path), error))?;
         self.send(Request { path: &path, query: &[], put: Some(body) }, Some(job)).await.map(drop)
     }
 }

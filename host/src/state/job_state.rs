@@ -9,6 +9,9 @@ use crate::model::VertexId;
 /// The host's key: the targets that are held, as `vertex:parallelism,…` (FLIP-334's encoding).
 pub(crate) const PARALLELISM_OVERRIDES: &str = "parallelismOverrides";
 
+/// The host's key: the metric window, as [`crate::collect::codec`] writes it.
+pub(crate) const COLLECTED_METRICS: &str = "collectedMetrics";
+
 /// One job's state.
 #[derive(Debug)]
 pub struct JobState {

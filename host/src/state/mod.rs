@@ -5,6 +5,6 @@ mod memory;
 mod store;
 
 pub use job_state::JobState;
-pub(crate) use job_state::{PARALLELISM_OVERRIDES, parse_overrides};
+pub(crate) use job_state::{COLLECTED_METRICS, PARALLELISM_OVERRIDES, parse_overrides};
 pub use memory::MemoryStateStore;
 pub use store::{StateKey, StateStore, StoreError};

@@ -33,12 +33,16 @@ impl fmt::Display for Difference {
     }
 }
 
-/// Everything in which `found` differs from what `pass` expects; `None` where it expects nothing.
+/// Everything in which `found` differs from what `pass` expects, or else from what was decided when it was recorded;
+/// `None` where neither is there.
 ///
-/// The order of vertices in an event's text does not count, nor does the text of an error that a failed request led to:
-/// it is the client's own.
+/// Of what a trace may tell, this is not compared:
+/// - `restart_time_s`: what the default policy reckons with. It shows in the rates, and `tracking` is what it comes from.
+/// - `excluded` of passes that did not evaluate, and ids in it that the job does not have: nobody finds those.
+/// - The order of vertices in an event's text, and the text of an error that a failed request led to: it is the
+///   client's own.
 pub fn compare(pass: &RecordedPass, found: &Outcome) -> Option<Vec<Difference>> {
-    let expected = pass.expected.as_ref()?;
+    let expected = pass.expected.as_ref().or(pass.decided.as_ref())?;
     let mut differences = Differences::default();
     differences.values("stage", &expected.stage, &found.stage);
     differences.values("scaled", &expected.scaled, &found.scaled);
@@ -55,6 +59,17 @@ pub fn compare(pass: &RecordedPass, found: &Outcome) -> Option<Vec<Difference>> 
     let (delayed, found_delayed) = (&expected.delayed_scale_down, &found.delayed_scale_down);
     differences.vertices("delayed_scale_down", Some(delayed), Some(found_delayed));
     Some(differences.0)
+}
+
+/// Everything in which two policies decided differently; the first one's is what is expected.
+pub(super) fn decisions(one: &Outcome, other: &Outcome) -> Vec<Difference> {
+    let mut differences = Differences::default();
+    differences.values("stage", &one.stage, &other.stage);
+    differences.values("scaled", &one.scaled, &other.scaled);
+    differences.vertices("recommended", one.recommended.as_ref(), other.recommended.as_ref());
+    differences.vertices("overrides", Some(&one.overrides), Some(&other.overrides));
+    differences.vertices("put", one.put.as_ref(), other.put.as_ref());
+    differences.0
 }
 
 #[derive(Default)]
@@ -123,8 +138,13 @@ impl Differences {
                 self.add(None, "evaluated", show(expected.is_some()), show(found.is_some()));
             }
         }
-        if let (Some(expected), Some(found)) = (&expected.evaluated_global, &found.evaluated_global) {
-            self.metrics(None, "evaluated_global", expected, found);
+        match (&expected.evaluated_global, &found.evaluated_global) {
+            (Some(expected), Some(found)) => self.metrics(None, "evaluated_global", expected, found),
+            // That of the whole job comes with that of the vertices, which are told of above.
+            (Some(expected), None) if !expected.is_empty() && found.evaluated.is_some() => {
+                self.add(None, "evaluated_global", "metrics".to_owned(), "none".to_owned());
+            }
+            _ => {}
         }
     }
 
@@ -256,7 +276,7 @@ mod tests {
     #[test]
     fn every_other_difference_is_named() {
         type Change = fn(&mut Value);
-        let cases: [(Change, String); 20] = [
+        let cases: [(Change, String); 23] = [
             (|it| it["stage"] = "none".into(), r#"stage: expected "executed", found "none""#.to_owned()),
             (|it| it["scaled"] = false.into(), "scaled: expected true, found false".to_owned()),
             (|it| it["put"] = Value::Null, format!(r#"put: expected {{"{A}":{{"lower":1,"upper":4}}}}, found null"#)),
@@ -292,6 +312,15 @@ mod tests {
             (|it| it["overrides"] = json!({}), format!("vertex {A}: overrides: expected 4, found null")),
             (|it| it["samples"] = 8.into(), "samples: expected 7, found 8".to_owned()),
             (|it| it["tracking"] = json!([]), "tracking: ".to_owned()),
+            (
+                |it| it["scaling_history_len"][A] = 2.into(),
+                format!("vertex {A}: scaling_history_len: expected 1, found 2"),
+            ),
+            (
+                |it| it["delayed_scale_down"][A] = json!({"first": "t", "recommended": [["t", 3, true]]}),
+                format!(r#"vertex {A}: delayed_scale_down: expected null, found {{"first":"t","recommended""#),
+            ),
+            (|it| it["evaluated_global"] = Value::Null, "evaluated_global: expected metrics, found none".to_owned()),
         ];
         for (change, expected) in cases {
             let found = differences(&[], change);

@@ -4,6 +4,8 @@ use std::io;
 
 use thiserror::Error;
 
+use crate::model::JobId;
+
 /// A trace that cannot be replayed.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -28,11 +30,13 @@ pub enum TraceError {
         #[source]
         source: io::Error,
     },
-    /// The first line does not describe a trace.
-    #[error("{path}:1:{column}: not the first line of a trace: {reason}")]
+    /// The first line does not describe a trace, or a later one that looks like it.
+    #[error("{path}:{line}:{column}: not the first line of a trace: {reason}")]
     Header {
         /// Which file.
         path: String,
+        /// The line's number, from 1.
+        line: usize,
         /// Where in the line, from 1.
         column: usize,
         /// What is wrong.
@@ -45,6 +49,16 @@ pub enum TraceError {
         path: String,
         /// What it says.
         version: u32,
+    },
+    /// Traces of several jobs in one file.
+    #[error("{path}:{line}: here begins the trace of another job, {job}: one file holds one job")]
+    OtherJob {
+        /// Which file.
+        path: String,
+        /// The line's number, from 1.
+        line: usize,
+        /// The other job.
+        job: JobId,
     },
     /// A line that is no pass.
     #[error("{path}:{line}:{column}: not a pass of a trace: {reason}")]

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use flate2::bufread::MultiGzDecoder;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 use tidegate_common::configuration::Configuration;
 use tidegate_common::time::Timestamp;
@@ -16,6 +17,9 @@ use crate::model::JobId;
 
 /// What every gzip'd file starts with.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
+
+/// What a header in the middle of a file begins with, as this host writes it.
+pub(super) const HEADER_START: &str = "{\"trace\":";
 
 /// A recorded job.
 #[derive(Debug)]
@@ -28,8 +32,24 @@ pub struct Trace {
     pub job: JobId,
     /// The daemon's options; the job's own configuration, which goes over them, is among the answers.
     pub options: Configuration,
-    /// At least one, in order.
+    /// What the cluster was called; nothing where the trace does not say.
+    pub cluster: Option<String>,
+    /// At least one, in order. The first one says how it begins.
     pub passes: Vec<RecordedPass>,
+}
+
+/// From what a pass starts that does not simply follow the one before: the first one, one that follows passes that are
+/// lost, and one with which a recording went on in another file or under other options.
+#[derive(Debug)]
+pub struct Start {
+    /// The daemon's options from here on.
+    pub options: Configuration,
+    /// The name that the job was submitted under, if the trace says.
+    pub job_name: Option<String>,
+    /// What the host remembered of the job.
+    pub state: BTreeMap<String, String>,
+    /// How many passes before this one were not recorded.
+    pub lost: u64,
 }
 
 /// What Flink answered during one pass.
@@ -39,12 +59,23 @@ pub struct RecordedPass {
     pub line: usize,
     /// The time of the pass.
     pub at: Timestamp,
+    /// From what it starts, if not from the pass before.
+    pub start: Option<Start>,
     /// What was answered, by path.
     pub(super) answers: HashMap<String, Answer>,
     /// Paths that answered with an error status.
-    pub(super) faults: HashMap<String, u16>,
+    pub(super) faults: HashMap<String, Fault>,
     /// What had to be done, if the trace says so.
     pub expected: Option<Outcome>,
+    /// What the host did that the job was recorded by.
+    pub decided: Option<Outcome>,
+}
+
+/// An error status in place of an answer.
+#[derive(Debug)]
+pub(super) struct Fault {
+    pub(super) status: u16,
+    pub(super) words: String,
 }
 
 /// What Flink answers at one path.
@@ -61,6 +92,8 @@ pub(super) enum Answer {
 pub(super) struct Metric {
     pub(super) id: String,
     pub(super) text: Box<RawValue>,
+    /// Whether there is more than its name.
+    pub(super) has_numbers: bool,
 }
 
 #[derive(Deserialize)]
@@ -72,6 +105,12 @@ struct Header {
     job_id: JobId,
     #[serde(default)]
     options: BTreeMap<String, String>,
+    cluster: Option<String>,
+    job_name: Option<String>,
+    #[serde(default)]
+    state: BTreeMap<String, String>,
+    #[serde(default)]
+    lost: u64,
 }
 
 #[derive(Deserialize)]
@@ -79,9 +118,14 @@ struct Line {
     at: String,
     get: HashMap<String, Box<RawValue>>,
     #[serde(default)]
-    faults: Vec<(String, u16)>,
+    faults: Vec<LineFault>,
     expect: Option<Outcome>,
+    decided: Option<Outcome>,
 }
+
+/// A path, its status, and words of Flink's answer where they matter.
+#[derive(Deserialize)]
+struct LineFault(String, u16, #[serde(default)] Option<String>);
 
 impl Trace {
     /// Reads a file.
@@ -107,21 +151,36 @@ impl Trace {
     pub fn parse(path: &str, text: impl BufRead) -> Result<Self, TraceError> {
         let mut lines = text.lines().enumerate().map(|(index, line)| (index + 1, line));
         let header = match lines.next() {
-            Some((line, text)) => parse_header(path, &text.map_err(|source| damaged(path, line, source))?)?,
+            Some((line, text)) => parse_header(path, line, &text.map_err(|source| damaged(path, line, source))?)?,
             None => return Err(TraceError::Empty { path: path.to_owned() }),
         };
-        let mut passes = Vec::new();
+        let Header { name, description, job_id, cluster, .. } = &header;
+        let (name, description, job, cluster) = (name.clone(), description.clone(), *job_id, cluster.clone());
+        let options = header.options.clone().into_iter().collect();
+        let (mut start, mut passes) = (Some(Start::from(header)), Vec::new());
         for (line, text) in lines {
             let text = text.map_err(|source| damaged(path, line, source))?;
-            if !text.trim().is_empty() {
-                passes.push(parse_pass(path, line, &text)?);
+            if text.starts_with(HEADER_START) {
+                let header = parse_header(path, line, &text)?;
+                if header.job_id != job {
+                    return Err(TraceError::OtherJob { path: path.to_owned(), line, job: header.job_id });
+                }
+                start = Some(header.into());
+            } else if !text.trim().is_empty() {
+                passes.push(RecordedPass { start: start.take(), ..parse_pass(path, line, &text)? });
             }
         }
         if passes.is_empty() {
             return Err(TraceError::Empty { path: path.to_owned() });
         }
-        let Header { name, description, job_id, options, .. } = header;
-        Ok(Self { name, description, job: job_id, options: options.into_iter().collect(), passes })
+        Ok(Self { name, description, job, options, cluster, passes })
+    }
+}
+
+impl From<Header> for Start {
+    fn from(header: Header) -> Self {
+        let Header { options, job_name, state, lost, .. } = header;
+        Self { options: options.into_iter().collect(), job_name, state, lost }
     }
 }
 
@@ -129,10 +188,10 @@ fn damaged(path: &str, line: usize, source: io::Error) -> TraceError {
     TraceError::Damaged { path: path.to_owned(), line, source }
 }
 
-fn parse_header(path: &str, text: &str) -> Result<Header, TraceError> {
+fn parse_header(path: &str, line: usize, text: &str) -> Result<Header, TraceError> {
     let header: Header = serde_json::from_str(text).map_err(|error| {
         let (column, reason) = place(&error);
-        TraceError::Header { path: path.to_owned(), column, reason }
+        TraceError::Header { path: path.to_owned(), line, column, reason }
     })?;
     match header.trace {
         1 => Ok(header),
@@ -151,22 +210,33 @@ fn parse_pass(path: &str, line: usize, text: &str) -> Result<RecordedPass, Trace
         Ok(answer) => Ok((path, answer)),
         Err(error) => Err(wrong(1, format!("`{path}` holds no metrics: {}", place(&error).1))),
     });
-    let (answers, faults) = (answers.collect::<Result<_, _>>()?, parsed.faults.into_iter().collect());
-    Ok(RecordedPass { line, at, answers, faults, expected: parsed.expect })
+    let answers = answers.collect::<Result<_, _>>()?;
+    let faults = parsed.faults.into_iter().map(|LineFault(path, status, words)| {
+        let words = words.unwrap_or_else(|| "Internal server error.".to_owned());
+        (path, Fault { status, words })
+    });
+    let (faults, expected, decided) = (faults.collect(), parsed.expect, parsed.decided);
+    Ok(RecordedPass { line, at, start: None, answers, faults, expected, decided })
 }
 
 fn answer(path: &str, body: Box<RawValue>) -> Result<Answer, serde_json::Error> {
     #[derive(Deserialize)]
     struct Named {
         id: String,
+        min: Option<IgnoredAny>,
+        max: Option<IgnoredAny>,
+        avg: Option<IgnoredAny>,
+        sum: Option<IgnoredAny>,
+        value: Option<IgnoredAny>,
     }
     if !path.ends_with("/metrics") {
         return Ok(Answer::Body(body));
     }
     let metrics: Vec<Box<RawValue>> = serde_json::from_str(body.get())?;
     let named = metrics.into_iter().map(|text| {
-        let Named { id } = serde_json::from_str(text.get())?;
-        Ok(Metric { id, text })
+        let Named { id, min, max, avg, sum, value } = serde_json::from_str(text.get())?;
+        let has_numbers = [min, max, avg, sum, value].iter().any(Option::is_some);
+        Ok(Metric { id, text, has_numbers })
     });
     Ok(Answer::Metrics(named.collect::<Result<_, serde_json::Error>>()?))
 }
@@ -208,7 +278,7 @@ mod tests {
             assert_eq!((trace.name.as_str(), trace.options.get("a"), trace.passes.len()), ("t", Some("b"), 2));
             let pass = &trace.passes[1];
             assert_eq!((pass.line, pass.at.to_string().as_str()), (4, "2026-01-01T00:00:05Z"));
-            assert_eq!(pass.faults["/x"], 503);
+            assert_eq!(pass.faults["/x"].status, 503);
             assert!(pass.expected.is_none());
         }
     }

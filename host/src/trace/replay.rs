@@ -9,7 +9,7 @@ use tidegate_common::configuration::Configuration;
 use tidegate_common::time::Timestamp;
 
 use super::transport::RecordedCluster;
-use super::{Outcome, Trace};
+use super::{Outcome, Start, Trace};
 use crate::control::{Cluster, Controller, DecisionRecord, Pace, Pass, Policies, Readiness, Records, Watch};
 use crate::event::Events;
 use crate::flink::RestClient;
@@ -28,13 +28,22 @@ const CONCURRENCY: usize = 32;
 pub struct Replay {
     trace: Arc<Trace>,
     cluster: RecordedCluster,
+    cluster_name: String,
+    policy: Arc<dyn Policy>,
+    /// The options that go over those of the trace.
+    over: Configuration,
+    host: Host,
+    next: usize,
+    /// The name that the job was last seen under.
+    job_name: Option<String>,
+}
+
+/// What a start replaces.
+struct Host {
     watch: Watch,
     clock: Arc<AtomicI64>,
     records: Arc<Records>,
     store: Arc<MemoryStateStore>,
-    next: usize,
-    /// The name that the job was last seen under.
-    job_name: Option<String>,
 }
 
 /// One pass of a trace, and what the host did in it.
@@ -56,45 +65,28 @@ impl Replay {
     /// As in the Java autoscaler, the state of a job goes when the job leaves the list.
     pub fn new(trace: Arc<Trace>, policy: Arc<dyn Policy>, options: &Configuration) -> Self {
         let cluster = RecordedCluster::new(Arc::clone(&trace));
-        let metrics = Arc::new(Metrics::default());
-        let store = Arc::new(MemoryStateStore::default());
-        let records = Arc::new(Records::default());
-        let clock = Arc::new(AtomicI64::new(0));
-        // Without a handler there is no task to deliver to: what there was to tell is in the records.
-        let (events, _deliveries) = Events::start(Vec::new(), Arc::clone(&metrics));
-        let shown = Arc::clone(&clock);
-        let controller = Controller {
-            pass: Arc::new(Pass {
-                policies: Policies::new(policy),
-                store: Arc::clone(&store) as Arc<dyn StateStore>,
-                events,
-                metrics,
-            }),
-            records: Arc::clone(&records),
-            readiness: Arc::new(Readiness::default()),
-            clock: Arc::new(move || Timestamp::from_millis(shown.load(Ordering::Acquire))),
-        };
-        let watched = Cluster {
-            name: CLUSTER.to_owned(),
-            job_manager: Arc::new(RestClient::over(cluster.clone(), CONCURRENCY)),
-            options: trace.options.overlaid_with(options),
-            pace: Pace { interval: Duration::ZERO, forget_after: Duration::ZERO, concurrency: 1 },
-        };
-        let watch = Watch::new(controller, Arc::new(watched));
-        Self { trace, cluster, watch, clock, records, store, next: 0, job_name: None }
+        let cluster_name = trace.cluster.clone().unwrap_or_else(|| CLUSTER.to_owned());
+        let host = Host::new(&cluster, &cluster_name, &policy, trace.options.overlaid_with(options));
+        let over = options.clone();
+        Self { trace, cluster, cluster_name, policy, over, host, next: 0, job_name: None }
     }
 
     /// Runs the next pass, if there is one.
     pub async fn step(&mut self) -> Option<ReplayedPass> {
-        let at = self.trace.passes.get(self.next)?.at;
+        let trace = Arc::clone(&self.trace);
+        let pass = trace.passes.get(self.next)?;
+        let at = pass.at;
+        if let Some(start) = &pass.start {
+            self.start(start).await;
+        }
         self.cluster.turn_to(self.next);
         self.next += 1;
-        self.clock.store(at.as_millis(), Ordering::Release);
-        self.watch.look().await;
-        self.watch.settle().await;
+        self.host.clock.store(at.as_millis(), Ordering::Release);
+        self.host.watch.look().await;
+        self.host.watch.settle().await;
 
-        let key = JobKey { cluster: CLUSTER.to_owned(), id: self.trace.job };
-        let known = self.records.latest().into_iter().find(|record| record.job == key);
+        let key = JobKey { cluster: self.cluster_name.clone(), id: trace.job };
+        let known = self.host.records.latest().into_iter().find(|record| record.job == key);
         if let Some(record) = &known {
             self.job_name = Some(record.job_name.clone());
         }
@@ -108,10 +100,54 @@ impl Replay {
         Some(ReplayedPass { at, outcome, record, state })
     }
 
+    /// Begins anew, with what the recording host remembered.
+    async fn start(&mut self, start: &Start) {
+        let options = start.options.overlaid_with(&self.over);
+        self.host = Host::new(&self.cluster, &self.cluster_name, &self.policy, options);
+        self.job_name.clone_from(&start.job_name);
+        if let Some(name) = &start.job_name {
+            let key = StateKey { cluster: self.cluster_name.clone(), job: name.clone() };
+            let state = start.state.iter().map(|(key, text)| (key.clone(), Some(text.clone()))).collect();
+            // A store in memory does not fail.
+            let _ = self.host.store.save(&key, &state).await;
+        }
+    }
+
     async fn state(&self) -> BTreeMap<String, String> {
         let Some(name) = &self.job_name else { return BTreeMap::new() };
-        let key = StateKey { cluster: CLUSTER.to_owned(), job: name.clone() };
+        let key = StateKey { cluster: self.cluster_name.clone(), job: name.clone() };
         // A store in memory does not fail.
-        self.store.load(&key).await.unwrap_or_default()
+        self.host.store.load(&key).await.unwrap_or_default()
+    }
+}
+
+impl Host {
+    fn new(cluster: &RecordedCluster, name: &str, policy: &Arc<dyn Policy>, options: Configuration) -> Self {
+        let metrics = Arc::new(Metrics::default());
+        let store = Arc::new(MemoryStateStore::default());
+        let records = Arc::new(Records::default());
+        let clock = Arc::new(AtomicI64::new(0));
+        // Without a handler there is no task to deliver to: what there was to tell is in the records.
+        let (events, _deliveries) = Events::start(Vec::new(), Arc::clone(&metrics));
+        let shown = Arc::clone(&clock);
+        let controller = Controller {
+            pass: Arc::new(Pass {
+                policies: Policies::new(Arc::clone(policy)),
+                store: Arc::clone(&store) as Arc<dyn StateStore>,
+                events,
+                metrics,
+            }),
+            records: Arc::clone(&records),
+            taps: Arc::default(),
+            readiness: Arc::new(Readiness::default()),
+            clock: Arc::new(move || Timestamp::from_millis(shown.load(Ordering::Acquire))),
+        };
+        let watched = Cluster {
+            name: name.to_owned(),
+            job_manager: Arc::new(RestClient::over(cluster.clone(), CONCURRENCY)),
+            options,
+            pace: Pace { interval: Duration::ZERO, forget_after: Duration::ZERO, concurrency: 1 },
+        };
+        Self { watch: Watch::new(controller, Arc::new(watched)), clock, records, store }
     }
 }

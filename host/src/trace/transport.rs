@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::format::{Answer, Metric, RecordedPass, Trace};
+use super::format::{Answer, Fault, Metric, RecordedPass, Trace};
 use crate::flink::{FlinkError, Request, Response, Transport};
 use crate::model::{Bounds, ResourceRequirements, VertexId};
 
@@ -42,8 +42,8 @@ impl RecordedCluster {
     fn answer(&self, request: &Request<'_>) -> Response {
         let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(pass) = self.trace.passes.get(now.pass) else { return not_found(request.path) };
-        if let Some(status) = pass.faults.get(request.path) {
-            return refusal(*status, "Internal server error.");
+        if let Some(Fault { status, words }) = pass.faults.get(request.path) {
+            return refusal(*status, words);
         }
         match &request.put {
             Some(body) => match bounds(body) {
@@ -78,13 +78,15 @@ fn get(pass: &RecordedPass, request: &Request<'_>) -> Response {
 }
 
 /// What a metrics endpoint answers: without `get` the names, else the metrics named, with `agg` only these aggregations.
-/// Nothing at all when one of the names is unknown, but for the JobManager.
+/// Nothing at all when one of the names is unknown, but for the JobManager. A name of which there are no numbers was
+/// known when it was listed, and no longer when it was asked for.
 fn select(metrics: &[Metric], request: &Request<'_>) -> String {
     let parameter = |name: &str| request.query.iter().find(|(key, _)| *key == name).map(|(_, value)| *value);
     let Some(names) = parameter("get") else {
         return list(metrics.iter().map(|metric| serde_json::json!({ "id": metric.id }).to_string()));
     };
-    let wanted = names.split(',').map(|name| metrics.iter().find(|metric| metric.id == name));
+    let named = |name| metrics.iter().find(|metric| metric.id == name && metric.has_numbers);
+    let wanted = names.split(',').map(named);
     let wanted: Vec<Option<&Metric>> = wanted.collect();
     if wanted.iter().any(Option::is_none) && request.path != "/jobmanager/metrics" {
         return list([]);
@@ -112,7 +114,7 @@ fn list(entries: impl IntoIterator<Item = String>) -> String {
 }
 
 /// The bounds that a body of a PUT asks for.
-fn bounds(body: &[u8]) -> Option<ResourceRequirements> {
+pub(super) fn bounds(body: &[u8]) -> Option<ResourceRequirements> {
     #[derive(Deserialize)]
     struct Vertex {
         parallelism: Parallelism,
@@ -149,7 +151,8 @@ mod tests {
     const JOB: &str = "0000000000000000000000000000000a";
 
     fn cluster() -> RecordedCluster {
-        let metrics = r#"[{"id":"a","min":1.0,"max":"NaN","sum":3},{"id":"b","min":2.0,"max":4.0,"sum":5}]"#;
+        let metrics =
+            r#"[{"id":"a","min":1.0,"max":"NaN","sum":3},{"id":"b","min":2.0,"max":4.0,"sum":5},{"id":"bare"}]"#;
         let manager = r#"[{"id":"a","value":"1"}]"#;
         let text = format!(
             r#"{{"trace":1,"name":"t","job_id":"{JOB}"}}
@@ -168,7 +171,7 @@ mod tests {
     fn metrics_are_selected_as_flink_does() {
         let cluster = cluster();
         for (path, query, expected) in [
-            ("/taskmanagers/metrics", vec![], r#"[{"id":"a"},{"id":"b"}]"#),
+            ("/taskmanagers/metrics", vec![], r#"[{"id":"a"},{"id":"b"},{"id":"bare"}]"#),
             ("/taskmanagers/metrics", vec![("get", "b")], r#"[{"id":"b","min":2.0,"max":4.0,"sum":5}]"#),
             (
                 "/taskmanagers/metrics",
@@ -176,6 +179,7 @@ mod tests {
                 r#"[{"id":"b","max":4.0},{"id":"a","max":"NaN"}]"#,
             ),
             ("/taskmanagers/metrics", vec![("get", "a,c")], "[]"),
+            ("/taskmanagers/metrics", vec![("get", "a,bare")], "[]"),
             ("/jobmanager/metrics", vec![("get", "a,c")], r#"[{"id":"a","value":"1"}]"#),
         ] {
             assert_eq!(answer(&cluster, path, &query, None), (200, expected.to_owned()), "{query:?}");

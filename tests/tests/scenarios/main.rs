@@ -9,6 +9,7 @@ mod identity;
 mod isolation;
 mod log;
 mod options;
+mod record;
 mod reload;
 mod stop;
 mod targets;
