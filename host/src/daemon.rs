@@ -11,7 +11,8 @@ use thiserror::Error;
 use tidegate_common::configuration::Configuration;
 use tidegate_common::time::Timestamp;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::mpsc::Receiver;
+use tokio::sync::watch::{self, Sender};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::timeout;
 use tracing::{error, info, warn};
@@ -22,10 +23,12 @@ use crate::control::{Cluster, Controller, Fleet, Pace, Pass, Policies, Readiness
 use crate::event::{EventHandler, Events};
 use crate::flink::{FlinkError, InvalidRestOptions, JobManager, Links, NewLinks};
 use crate::metrics::Metrics;
+use crate::model::Digest;
 use crate::plugin::{CallError, Limits, LoadError, Runtime, Source, WasmEventHandler, WasmPolicy};
 use crate::policy::Policy;
 use crate::reload::Reloads;
 use crate::state::MemoryStateStore;
+use crate::watch::{Change, Found, Kind, Pace as WatchPace, WatchOptions, Watched, Watcher};
 
 /// How long passes under way may take to end after a stop is asked for.
 const GRACE: Duration = Duration::from_secs(20);
@@ -43,6 +46,9 @@ pub struct Daemon {
     fleet: Fleet,
     deliveries: JoinSet<()>,
     server: JoinSet<io::Result<()>>,
+    /// Held for as long as files are watched.
+    _watcher: Watcher,
+    config_file: watch::Receiver<Option<Digest>>,
 }
 
 /// Why a host did not start, or did not take another configuration.
@@ -100,6 +106,9 @@ pub enum StartError {
         #[source]
         source: io::Error,
     },
+    /// The operating system gives no thread.
+    #[error("files cannot be watched")]
+    Watch(#[source] io::Error),
     /// A thread of the start-up died.
     #[error("start-up was interrupted")]
     Interrupted(#[from] JoinError),
@@ -157,8 +166,28 @@ impl Daemon {
             info!(cluster = cluster.name, url = cluster.url, "looking after cluster");
         }
         fleet.look_after(clusters(&config, &links));
+        let pace = WatchPace { rescan: config.plugin_files.rescan.0, ..WatchPace::default() };
+        let (watcher, changes) = Watcher::start(WatchOptions { pace, is_polling: false }).map_err(StartError::Watch)?;
+        let (news, config_file) = watch::channel(None);
+        watcher.watch(watched(&config));
+        tokio::spawn(follow(changes, news));
         info!(admin = %address, interval = ?config.control.interval.0, "started");
-        Ok(Self { config, records, taps, reloads, access, links, address, stop, fleet, deliveries, server })
+        let _watcher = watcher;
+        Ok(Self {
+            config,
+            records,
+            taps,
+            reloads,
+            access,
+            links,
+            address,
+            stop,
+            fleet,
+            deliveries,
+            server,
+            _watcher,
+            config_file,
+        })
     }
 
     /// Puts another configuration in force, or none of it. Clusters that are in both keep their jobs, and these their
@@ -169,6 +198,22 @@ impl Daemon {
         match self.prepare(&config).await {
             Ok(prepared) => self.take(config, prepared),
             Err(error) => self.refuse(&InOneText(&error)),
+        }
+    }
+
+    /// Waits until the configuration's file holds something else than before: what that is known by. For ever where there
+    /// is no file.
+    ///
+    /// It has to be read again then, and put in force with [`reload`](Self::reload).
+    pub async fn config_file_changed(&mut self) -> Digest {
+        loop {
+            if self.config_file.changed().await.is_err() {
+                // Nobody watches any more.
+                std::future::pending::<()>().await;
+            }
+            if let Some(digest) = *self.config_file.borrow_and_update() {
+                return digest;
+            }
         }
     }
 
@@ -310,7 +355,7 @@ impl Loader<'_> {
         limits: Limits,
         load: Load<T>,
     ) -> Result<T, StartError> {
-        let source = source.relative_to(&self.config.folder);
+        let source = source.relative_to(&self.config.plugin_folder());
         let (runtime, metrics, plugin) = (self.runtime.clone(), Arc::clone(self.metrics), name.to_owned());
         let compiling = tokio::task::spawn_blocking(move || {
             load(&plugin, &source, limits, &runtime, metrics).map_err(|source| StartError::Load { plugin, source })
@@ -323,6 +368,29 @@ impl Loader<'_> {
 struct Prepared {
     token: Option<Token>,
     links: NewLinks,
+}
+
+/// The files that are watched.
+fn watched(config: &Config) -> Vec<Watched> {
+    let config_file =
+        config.file.iter().map(|file| Watched { path: file.path.clone(), kind: Kind::Text, known: Some(file.digest) });
+    config_file.collect()
+}
+
+/// Hands on what is found in watched files.
+async fn follow(mut changes: Receiver<Change>, config_file: Sender<Option<Digest>>) {
+    while let Some(Change { path, found }) = changes.recv().await {
+        let path = path.display();
+        match found {
+            Found::Content(content) => {
+                config_file.send_replace(Some(Digest::of(&content)));
+            }
+            Found::Gone => warn!(%path, "the configuration's file is gone: what it said stays in force"),
+            Found::Unreadable(reason) => {
+                warn!(%path, reason, "the configuration's file cannot be read: what it said stays in force");
+            }
+        }
+    }
 }
 
 fn connect(links: &Links, config: &Config) -> Result<NewLinks, StartError> {

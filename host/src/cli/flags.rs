@@ -9,6 +9,7 @@ use tidegate_common::configuration::Configuration;
 use tidegate_common::options;
 
 use crate::config::{ClusterConfig, Config, LimitsConfig, PluginConfig, Role, Span, parse_option};
+use crate::model::Digest;
 use crate::plugin::Source;
 
 /// Flags that make up, or change, a configuration.
@@ -80,6 +81,12 @@ impl ConfigFlags {
             config.admin.listen = listen;
         }
         Ok(config)
+    }
+
+    /// What the configuration's file holds now.
+    pub(super) fn digest(&self) -> Option<Digest> {
+        let path = self.config.as_ref()?;
+        std::fs::read(path).ok().map(|content| Digest::of(&content))
     }
 
     /// A cluster named on the command line. Naming it is asking for its jobs to be scaled.

@@ -41,9 +41,22 @@ impl Run {
                 _ = terminate.recv() => return Ok(()),
                 _ = interrupt.recv() => return Ok(()),
             };
+            let mut last = None;
             let reloads = async {
-                while hangup.recv().await.is_some() {
-                    info!(signal = "SIGHUP", "asked to reload the configuration");
+                loop {
+                    tokio::select! {
+                        Some(()) = hangup.recv() => {
+                            info!(signal = "SIGHUP", "asked to reload the configuration");
+                            last = self.flags.digest();
+                        }
+                        digest = daemon.config_file_changed() => {
+                            // It may be what was read because of a signal.
+                            if last.replace(digest) == Some(digest) {
+                                continue;
+                            }
+                            info!("the configuration's file has changed");
+                        }
+                    }
                     match self.flags.config() {
                         Ok(config) => daemon.reload(config).await,
                         Err(error) => daemon.refuse(&format!("{error:#}")),

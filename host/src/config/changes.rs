@@ -37,7 +37,10 @@ impl Changes {
             ("[options]", old.options != new.options),
             ("[admin] token", old.admin.without_address() != new.admin.without_address()),
         ];
-        let needs_restart = [("[admin] listen", old.admin.listen != new.admin.listen)];
+        let needs_restart = [
+            ("[admin] listen", old.admin.listen != new.admin.listen),
+            ("[plugins] rescan", old.plugin_files.rescan != new.plugin_files.rescan),
+        ];
         let different = |of: &[(&'static str, bool)]| of.iter().filter(|(_, is)| *is).map(|(name, _)| *name).collect();
         let clusters = |config: &Config| -> BTreeMap<String, _> {
             config.clusters.iter().map(|cluster| (cluster.0.name.clone(), cluster.clone())).collect()

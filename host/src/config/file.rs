@@ -10,7 +10,8 @@ use toml::Table;
 
 use super::error::with_hint;
 use super::options::from_table;
-use super::{AdminConfig, ClusterConfig, ConfigError, ControlConfig, PluginConfig};
+use super::{AdminConfig, ClusterConfig, ConfigError, ControlConfig, PluginConfig, PluginsConfig};
+use crate::model::Digest;
 
 /// All that an operator configures.
 #[derive(Clone, Debug, Default)]
@@ -27,6 +28,19 @@ pub struct Config {
     pub clusters: Vec<(ClusterConfig, Configuration)>,
     /// The plugins by name.
     pub plugins: BTreeMap<String, PluginConfig>,
+    /// Where plugins are found.
+    pub plugin_files: PluginsConfig,
+    /// The file that this was read from, if any.
+    pub file: Option<ConfigFile>,
+}
+
+/// The file of a configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// What it held.
+    pub digest: Digest,
 }
 
 /// The tables of the file.
@@ -43,16 +57,24 @@ struct Tables {
     cluster: Vec<ClusterConfig>,
     #[serde(default)]
     plugin: BTreeMap<String, PluginConfig>,
+    #[serde(default)]
+    plugins: PluginsConfig,
 }
 
 impl Config {
+    /// The folder that relative sources of plugins are taken from.
+    pub fn plugin_folder(&self) -> PathBuf {
+        self.plugin_files.directory.as_ref().map_or_else(|| self.folder.clone(), |folder| self.folder.join(folder))
+    }
+
     /// Reads a file.
     ///
     /// # Errors
     /// When it cannot be read, or something in it cannot be meant.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
         let text = fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
-        Self::parse(path, &text)
+        let file = ConfigFile { path: path.to_owned(), digest: Digest::of(text.as_bytes()) };
+        Ok(Self { file: Some(file), ..Self::parse(path, &text)? })
     }
 
     /// Reads the text of the file at `path`.
@@ -62,7 +84,7 @@ impl Config {
     pub fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
         let tables: Tables = toml::from_str(text)
             .map_err(|error| ConfigError::at(path.to_owned(), text, error.span(), with_hint(error.message())))?;
-        let Tables { control, admin, options, cluster, plugin } = tables;
+        let Tables { control, admin, options, cluster, plugin, plugins } = tables;
         let configuration = |table: &Table| {
             from_table(table).map_err(|wrong| {
                 let place = text.find(&wrong.written).map(|start| start..start + wrong.written.len());
@@ -78,7 +100,7 @@ impl Config {
             })
             .collect::<Result<_, ConfigError>>()?;
         let folder = path.parent().map(Path::to_owned).unwrap_or_default();
-        Ok(Self { folder, control, admin, options, clusters, plugins: plugin })
+        Ok(Self { folder, control, admin, options, clusters, plugins: plugin, plugin_files: plugins, file: None })
     }
 
     /// What only shows when file and command line are put together.
@@ -114,6 +136,7 @@ mod tests {
         let config = parse(DEFAULTS).unwrap();
         assert_eq!(config.control, ControlConfig::default());
         assert_eq!(config.admin, AdminConfig::default());
+        assert_eq!(config.plugin_files, PluginsConfig::default());
         assert_eq!(config.options.get("job.autoscaler.enabled"), Some("false"));
         assert!(config.clusters.is_empty() && config.plugins.is_empty());
     }

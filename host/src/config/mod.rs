@@ -8,6 +8,7 @@ mod error;
 mod file;
 mod options;
 mod plugin;
+mod plugins;
 mod span;
 
 pub use admin::{AdminConfig, Token};
@@ -15,9 +16,10 @@ pub use changes::{Changes, NamedChanges};
 pub use cluster::{AuthConfig, ClusterConfig, TlsConfig};
 pub use control::ControlConfig;
 pub use error::ConfigError;
-pub use file::Config;
+pub use file::{Config, ConfigFile};
 pub use options::parse_option;
 pub use plugin::{LimitsConfig, PluginConfig, Role};
+pub use plugins::PluginsConfig;
 pub use span::Span;
 
 /// Every setting with its default, commented; what `tidegate run` works with where a file says nothing.
