@@ -177,6 +177,44 @@ fn another_configuration_is_taken_and_a_wrong_one_leaves_the_old_in_force() {
     assert_says(&said, &["cluster `new` added, cluster `old` removed"]);
 }
 
+#[test]
+fn a_job_is_explained_by_the_daemon_that_looks_after_it() {
+    let folder = TempDir::new().unwrap();
+    let (log, simulated) = (folder.path().join("log"), folder.path().join("simulated"));
+    let start = |arguments: &[&str], log: &Path| {
+        let output = fs::File::create(log).unwrap();
+        let command = Command::new(env!("CARGO_BIN_EXE_tidegate")).args(arguments).stderr(output).spawn();
+        Ended(command.unwrap())
+    };
+    let free = || TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let (flink, admin) = (free(), free());
+    let _flink = start(&["simulate", "--listen", &flink, "--jobs", "2", "--vertices", "3"], &simulated);
+    let cluster = format!("sim=http://{flink}");
+    let _daemon = start(&["run", "--cluster", &cluster, "--listen", &admin, "--interval", "200ms"], &log);
+    wait_for(&log, "cluster is reachable");
+
+    let explain = |arguments: &[&str]| tidegate(&[&["explain", "--daemon", &admin], arguments].concat());
+    let mut listed = String::new();
+    for _ in 0..100 {
+        listed = String::from_utf8(explain(&[]).stdout).unwrap();
+        if listed.lines().count() == 3 {
+            break;
+        }
+        thread::sleep(Duration::from_millis(100));
+    }
+    assert_says(&listed, &["JOB", "CLUSTER", "LAST PASS", "RUNNING", "default-policy"]);
+    let job = listed.lines().nth(1).unwrap().split_whitespace().next().unwrap();
+    let told = String::from_utf8(explain(&[job]).stdout).unwrap();
+    assert_says(&told, &[job, "VERTEX", "Source: ", "decision: hold: ", "targets: there are none"]);
+    let told: Value = serde_json::from_slice(&explain(&["--json", job]).stdout).unwrap();
+    assert_eq!((&told["name"], told["vertices"].as_array().map(Vec::len)), (&job.into(), Some(3)));
+
+    let said = failure(&["explain", "--daemon", &admin, "payments"], 1);
+    assert_says(&said, &["there is no job `payments`; looked after: ", job]);
+    assert_says(&failure(&["explain", "--daemon", &free()], 1), &["cannot reach a daemon at http://127.0.0.1:"]);
+    assert_says(&failure(&["explain", "--daemon", &flink], 1), &["is no tidegate of this version"]);
+}
+
 /// A process that does not outlive its test, however that ends.
 struct Ended(Child);
 

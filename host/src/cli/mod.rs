@@ -1,14 +1,17 @@
 //! The command line: one file per subcommand.
 
+mod api;
 mod check;
 mod daemon_lines;
 mod demo;
+mod explain;
 mod flags;
 mod logging;
 mod record;
 mod replay;
 mod run;
 mod simulate;
+mod table;
 mod versus;
 
 use std::process::ExitCode;
@@ -30,6 +33,7 @@ enum Command {
     Run(run::Run),
     Demo(demo::Demo),
     Check(check::Check),
+    Explain(explain::Explain),
     Record(record::Record),
     Replay(replay::Replay),
     #[command(hide = true)]
@@ -43,6 +47,7 @@ impl Cli {
             Command::Run(run) => run.run(),
             Command::Demo(demo) => demo.run(),
             Command::Check(check) => check.run(),
+            Command::Explain(explain) => explain.run(),
             Command::Record(record) => record.run(),
             Command::Replay(replay) => replay.run(),
             Command::Simulate(simulate) => simulate.run(),
