@@ -59,6 +59,17 @@ impl Daemon {
         Ok(daemon)
     }
 
+    /// Records a job of its into `out`, until either of them ends. Logs into `folder`.
+    ///
+    /// # Errors
+    ///
+    /// The program does not compile or does not start.
+    pub fn record(&self, job: &str, out: &Path, folder: &Path) -> Result<Process, HarnessError> {
+        let mut tidegate = Command::new(binary()?);
+        tidegate.args(["record", "--daemon", &format!("http://{}", self.address), "--job", job, "--out"]).arg(out);
+        Process::start("record", &mut tidegate, folder)
+    }
+
     /// The sum of all samples of a metric whose labels contain all of the texts given; 0 if there is none.
     ///
     /// # Errors

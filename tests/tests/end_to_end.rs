@@ -5,10 +5,15 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, while its cluster still stands")]
 
 use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
+use tidegate::trace::{Replay, Trace, compare};
+use tidegate_common::configuration::Configuration;
 use tidegate_tests::daemon::Daemon;
 use tidegate_tests::flink::{Cluster, Job, JobOptions, Scheduler, Shape, Version};
+use tidegate_tests::host::bundled_policy;
 use tidegate_tests::wait::{eventually, throughout};
 
 /// More slots than the job ever needs, so that it gets what is decided.
@@ -55,6 +60,10 @@ fn follows_its_load(version: Version) {
     let job = cluster.submit(&JOB).unwrap();
     let daemon = Daemon::start(cluster.url(), &OPTIONS, cluster.folder()).unwrap();
     let parallelism = || job.parallelism();
+    let passes = || daemon.metric("tidegate_passes_total", &[]);
+    eventually("a pass", Duration::from_secs(20), passes, |passes| *passes >= 1.0).unwrap();
+    let recorded = cluster.folder().join("recorded.jsonl.gz");
+    let recording = daemon.record(job.id(), &recorded, cluster.folder()).unwrap();
 
     let calm = with_work(1);
     stays(&job, &calm);
@@ -86,6 +95,25 @@ fn follows_its_load(version: Version) {
     assert_eq!(counted(&daemon, "plugin_calls", &["result=\"failed\""]), 0.0);
     assert_eq!(daemon.stop().unwrap().code(), Some(0), "how the daemon ended");
     assert!(job.all_tasks_run().unwrap(), "the job goes on without the daemon");
+    let log = recording.log().unwrap();
+    drop(recording);
+    decides_the_same(&recorded, &log);
+}
+
+/// Asserts that a replay of what was recorded decides as the daemon did.
+fn decides_the_same(recorded: &Path, log: &str) {
+    let trace = Arc::new(Trace::read(recorded).unwrap());
+    let mut replay = Replay::new(Arc::clone(&trace), bundled_policy(), &Configuration::default());
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let (mut wrong, mut rescales) = (Vec::new(), 0);
+    for pass in &trace.passes {
+        let replayed = runtime.block_on(replay.step()).unwrap();
+        rescales += usize::from(replayed.outcome.put.is_some());
+        let differences = compare(pass, &replayed.outcome).unwrap();
+        wrong.extend(differences.iter().map(|it| format!("pass of {} (line {}): {it}", replayed.at, pass.line)));
+    }
+    assert_eq!(wrong, [""; 0]);
+    assert!(trace.passes.len() >= 100 && rescales >= 2, "{} passes, {rescales} rescales\n{log}", trace.passes.len());
 }
 
 #[test]
