@@ -18,14 +18,13 @@ use tokio::time::timeout;
 use tracing::{error, info, warn};
 
 use crate::admin::{self, Access, Admin, Scrape};
-use crate::config::{Changes, ClusterConfig, Config, ConfigError, NamedChanges, PluginConfig, Role, Token};
-use crate::control::{Cluster, Controller, Fleet, Pace, Pass, Policies, Readiness, Records, Taps};
-use crate::event::{EventHandler, Events};
+use crate::config::{Changes, ClusterConfig, Config, ConfigError, Token};
+use crate::control::{Cluster, Controller, Fleet, Pace, Pass, Readiness, Records, ShadowTurns, Taps};
+use crate::event::Events;
 use crate::flink::{FlinkError, InvalidRestOptions, JobManager, Links, NewLinks};
 use crate::metrics::Metrics;
 use crate::model::Digest;
-use crate::plugin::{CallError, Limits, LoadError, Runtime, Source, WasmEventHandler, WasmPolicy};
-use crate::policy::Policy;
+use crate::plugin::{LoadError, PreparedPlugins, Registry, Runtime, SteerError, Strictness, specs};
 use crate::reload::Reloads;
 use crate::state::MemoryStateStore;
 use crate::watch::{Change, Found, Kind, Pace as WatchPace, WatchOptions, Watched, Watcher};
@@ -41,6 +40,8 @@ pub struct Daemon {
     reloads: Arc<Reloads>,
     access: Arc<Access>,
     links: Arc<Links>,
+    registry: Arc<Registry>,
+    pass: Arc<Pass>,
     address: SocketAddr,
     stop: watch::Sender<bool>,
     fleet: Fleet,
@@ -80,23 +81,8 @@ pub enum StartError {
     #[error(transparent)]
     Engine(LoadError),
     /// A plugin cannot be loaded.
-    #[error("plugin `{plugin}` cannot be loaded")]
-    Load {
-        /// Which plugin.
-        plugin: String,
-        /// Why.
-        #[source]
-        source: LoadError,
-    },
-    /// A plugin failed its trial.
-    #[error("plugin `{plugin}` failed its trial")]
-    Trial {
-        /// Which plugin.
-        plugin: String,
-        /// How.
-        #[source]
-        source: CallError,
-    },
+    #[error(transparent)]
+    Plugin(#[from] SteerError),
     /// The admin address is taken, or not ours.
     #[error("cannot listen on {address}: choose another with --listen or `listen` in [admin]")]
     Listen {
@@ -122,7 +108,9 @@ impl Daemon {
     pub async fn start(config: Config) -> Result<Self, StartError> {
         config.check()?;
         let metrics = Arc::new(Metrics::default());
-        let plugins = Plugins::load(&config, &metrics).await?;
+        let registry = Arc::new(registry(&config, Arc::clone(&metrics))?);
+        // A plugin that does not load takes no job from the others; a start with none at all is a mistake.
+        registry.take(registry.prepare(specs(&config), Strictness::Some).await?);
         let links = Arc::new(Links::default());
         links.replace(connect(&links, &config)?);
         let address = config.admin.listen;
@@ -132,17 +120,20 @@ impl Daemon {
         let address = listener.local_addr().map_err(listen)?;
         probe(&links).await?;
 
-        let (events, deliveries) = Events::start(plugins.handlers, Arc::clone(&metrics));
+        let (events, deliveries) = Events::start(registry.handlers(), Arc::clone(&metrics));
         let records = Arc::new(Records::default());
         let taps = Arc::new(Taps::default());
         let readiness = Arc::new(Readiness::of(config.clusters.iter().map(|(cluster, _)| cluster.name.clone())));
+        let pass = Arc::new(Pass {
+            policies: registry.policies(),
+            views: registry.views(),
+            shadow_turns: ShadowTurns::default(),
+            store: Arc::new(MemoryStateStore::default()),
+            events,
+            metrics: Arc::clone(&metrics),
+        });
         let controller = Controller {
-            pass: Arc::new(Pass {
-                policies: plugins.policies,
-                store: Arc::new(MemoryStateStore::default()),
-                events,
-                metrics: Arc::clone(&metrics),
-            }),
+            pass: Arc::clone(&pass),
             records: Arc::clone(&records),
             taps: Arc::clone(&taps),
             readiness: Arc::clone(&readiness),
@@ -180,6 +171,8 @@ impl Daemon {
             reloads,
             access,
             links,
+            registry,
+            pass,
             address,
             stop,
             fleet,
@@ -227,19 +220,19 @@ impl Daemon {
         config.check()?;
         let token = config.admin.token(&config.folder)?;
         let links = connect(&self.links, config)?;
-        Ok(Prepared { token, links })
+        let plugins = self.registry.prepare(specs(config), Strictness::All).await?;
+        Ok(Prepared { token, links, plugins })
     }
 
     /// What is left then.
     fn take(&mut self, config: Config, prepared: Prepared) {
-        let Prepared { token, links } = prepared;
+        let Prepared { token, links, plugins } = prepared;
         self.access.replace(token);
         self.links.replace(links);
+        self.registry.take(plugins);
+        self.pass.events.change(self.registry.handlers(), &mut self.deliveries);
         self.fleet.look_after(clusters(&config, &self.links));
         let changes = Changes::between(&self.config, &config);
-        if changes.plugins != NamedChanges::default() {
-            warn!(%changes, "plugins have other settings in the configuration now: they need a restart");
-        }
         self.reloads.took(&changes, now());
         self.config = config;
     }
@@ -252,6 +245,11 @@ impl Daemon {
     /// Since when the configuration in force is, and what became of a newer one.
     pub fn reloads(&self) -> &Reloads {
         &self.reloads
+    }
+
+    /// The plugins, to be steered.
+    pub fn registry(&self) -> &Arc<Registry> {
+        &self.registry
     }
 
     /// Where health and metrics are served.
@@ -270,7 +268,7 @@ impl Daemon {
         // Recordings are complete, and their connections need not be waited for.
         self.taps.close_all();
         // With the controller goes the last who could tell an event.
-        drop(self.fleet);
+        drop((self.fleet, self.pass));
         if timeout(GRACE, drain(&mut self.deliveries)).await.is_err() {
             warn!(after = ?GRACE, "events that wait for a slow handler were dropped");
         }
@@ -281,93 +279,23 @@ impl Daemon {
     }
 }
 
-/// The plugins in service.
-pub struct Plugins {
-    policies: Policies,
-    handlers: Vec<Arc<dyn EventHandler>>,
-}
-
-impl Plugins {
-    /// Loads and tries out every plugin of a configuration; where there is none of a role, the bundled one.
-    ///
-    /// # Errors
-    /// The first plugin that cannot be used.
-    pub async fn load(config: &Config, metrics: &Arc<Metrics>) -> Result<Self, StartError> {
-        let loader = Loader { runtime: Runtime::new().map_err(StartError::Engine)?, metrics, config };
-        let of_role = |role| config.plugins.iter().filter(move |(_, plugin)| plugin.role == role);
-
-        let everywhere = of_role(Role::Policy).find(|(_, plugin)| plugin.jobs.is_empty());
-        let otherwise = match everywhere {
-            Some((name, plugin)) => loader.policy(name, &plugin.source, plugin.limits.limits()).await?,
-            None => {
-                let source = Source::Bundled("default-policy".to_owned());
-                loader.policy("default-policy", &source, Limits::default()).await?
-            }
-        };
-        let mut policies = Policies::new(otherwise);
-        for (name, plugin) in of_role(Role::Policy).filter(|(_, plugin)| !plugin.jobs.is_empty()) {
-            let PluginConfig { source, jobs, limits, .. } = plugin;
-            policies.assign(jobs, loader.policy(name, source, limits.limits()).await?);
-        }
-        let mut handlers = Vec::new();
-        for (name, plugin) in of_role(Role::EventHandler) {
-            handlers.push(loader.event_handler(name, &plugin.source, plugin.limits.limits()).await?);
-        }
-        if handlers.is_empty() {
-            let source = Source::Bundled("log".to_owned());
-            handlers.push(loader.event_handler("log", &source, Limits::default()).await?);
-        }
-        Ok(Self { policies, handlers })
-    }
-}
-
-/// Compiles a plugin of one kind.
-type Load<T> = fn(&str, &Source, Limits, &Runtime, Arc<Metrics>) -> Result<T, LoadError>;
-
-struct Loader<'a> {
-    runtime: Runtime,
-    metrics: &'a Arc<Metrics>,
-    config: &'a Config,
-}
-
-impl Loader<'_> {
-    async fn policy(&self, name: &str, source: &Source, limits: Limits) -> Result<Arc<dyn Policy>, StartError> {
-        let policy = self.compile(name, source, limits, WasmPolicy::load).await?;
-        policy.try_out().await.map_err(|source| StartError::Trial { plugin: name.to_owned(), source })?;
-        Ok(Arc::new(policy))
-    }
-
-    async fn event_handler(
-        &self,
-        name: &str,
-        source: &Source,
-        limits: Limits,
-    ) -> Result<Arc<dyn EventHandler>, StartError> {
-        let handler = self.compile(name, source, limits, WasmEventHandler::load).await?;
-        handler.try_out().await.map_err(|source| StartError::Trial { plugin: name.to_owned(), source })?;
-        Ok(Arc::new(handler))
-    }
-
-    async fn compile<T: Send + 'static>(
-        &self,
-        name: &str,
-        source: &Source,
-        limits: Limits,
-        load: Load<T>,
-    ) -> Result<T, StartError> {
-        let source = source.relative_to(&self.config.plugin_folder());
-        let (runtime, metrics, plugin) = (self.runtime.clone(), Arc::clone(self.metrics), name.to_owned());
-        let compiling = tokio::task::spawn_blocking(move || {
-            load(&plugin, &source, limits, &runtime, metrics).map_err(|source| StartError::Load { plugin, source })
-        });
-        compiling.await?
-    }
+/// A registry for the plugins of a configuration, which keeps compiled code where the host keeps its files.
+///
+/// # Errors
+/// When the plugin engine does not start.
+pub fn registry(config: &Config, metrics: Arc<Metrics>) -> Result<Registry, StartError> {
+    let runtime = match config.state_dir() {
+        Some(folder) => Runtime::with_cache(&folder.join("compiled")),
+        None => Runtime::new(),
+    };
+    Ok(Registry::new(runtime.map_err(StartError::Engine)?, metrics, Arc::new(now)))
 }
 
 /// A new configuration, checked and ready.
 struct Prepared {
     token: Option<Token>,
     links: NewLinks,
+    plugins: PreparedPlugins,
 }
 
 /// The files that are watched.

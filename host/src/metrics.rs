@@ -1,5 +1,7 @@
 //! What the daemon counts about itself, in Prometheus' words.
 
+mod plugins;
+
 use std::collections::BTreeSet;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Mutex, PoisonError};
@@ -13,11 +15,15 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
+pub use plugins::PluginMetrics;
+
 /// Reasons of events that are told apart: policies make them up, and each is a series of its own.
 const MOST_REASONS: usize = 100;
 
 /// Counters of the whole process. Cheap to share; every method only counts.
 pub struct Metrics {
+    /// What is counted about plugins' lives.
+    pub plugins: PluginMetrics,
     registry: Registry,
     passes: Family<PassLabels, Counter>,
     pass_time: Histogram,
@@ -82,6 +88,7 @@ struct ReloadLabels {
 impl Default for Metrics {
     fn default() -> Self {
         let mut registry = Registry::with_prefix("tidegate");
+        let plugins = PluginMetrics::register(&mut registry);
         let passes = Family::default();
         registry.register("passes", "Looks at one job, by how far they got", passes.clone());
         let pass_time = Histogram::new(exponential_buckets(0.001, 2.0, 14));
@@ -121,6 +128,7 @@ impl Default for Metrics {
             config_successful.clone(),
         );
         Self {
+            plugins,
             registry,
             passes,
             pass_time,

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tidegate::control::{
-    self, Controller, DecisionRecord, Pace, Pass, Policies, Readiness, Records, TapedPass, Taps, Watch,
+    self, Controller, DecisionRecord, Pace, Pass, Policies, Readiness, Records, ShadowTurns, TapedPass, Taps, Watch,
 };
 use tidegate::event::{EventHandler, Events, HandlerError};
 use tidegate::flink::{RestClient, RestOptions};
@@ -121,6 +121,8 @@ impl Scenario {
         let controller = Controller {
             pass: Arc::new(Pass {
                 policies: self.policies,
+                views: Arc::default(),
+                shadow_turns: ShadowTurns::default(),
                 store: store.clone(),
                 events,
                 metrics: Arc::clone(&metrics),

@@ -35,6 +35,9 @@ pub struct JobSummary {
     pub stage: String,
     /// Which policy was asked.
     pub policy: String,
+    /// Which version of it: the SHA-256 of its code, where it is a component in service.
+    #[serde(default)]
+    pub policy_digest: Option<String>,
     /// Why the pass failed.
     pub error: Option<String>,
 }
@@ -166,6 +169,7 @@ impl From<&DecisionRecord> for JobSummary {
             at: record.at.to_string(),
             stage: record.stage.name().to_owned(),
             policy: record.policy.clone(),
+            policy_digest: record.policy_digest.map(|digest| digest.to_string()),
             error: record.error.clone(),
         }
     }

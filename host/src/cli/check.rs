@@ -7,8 +7,9 @@ use clap::Args;
 use tokio::runtime::Builder;
 
 use super::flags::ConfigFlags;
-use crate::daemon::Plugins;
+use crate::daemon::registry;
 use crate::metrics::Metrics;
+use crate::plugin::{Strictness, specs};
 
 /// Check a configuration and load every plugin, offline
 #[derive(Clone, Debug, Args)]
@@ -27,7 +28,8 @@ impl Check {
             cluster.rest_options(&config.folder)?;
         }
         let runtime = Builder::new_multi_thread().enable_all().build().context("starting the async runtime")?;
-        runtime.block_on(Plugins::load(&config, &Arc::new(Metrics::default())))?;
+        let registry = registry(&config, Arc::new(Metrics::default()))?;
+        runtime.block_on(registry.prepare(specs(&config), Strictness::All))?;
         let (clusters, plugins) = (config.clusters.len(), config.plugins.len());
         println!("ok: {clusters} cluster(s), {plugins} plugin(s) beside the bundled ones");
         Ok(())

@@ -96,10 +96,12 @@ fn list(jobs: &[JobSummary], width: usize) -> Vec<String> {
 /// The record for people.
 fn explain(record: &JobRecord, width: usize) -> Vec<String> {
     let JobRecord { summary, took_ms, samples, verdict, vertices, realization, events, .. } = record;
-    let JobSummary { cluster, job, name, status, at, stage, policy, error } = summary;
+    let JobSummary { cluster, job, name, status, at, stage, policy, policy_digest, error } = summary;
+    let version = policy_digest.as_deref().and_then(|digest| digest.get(..12)).map(|start| format!(" {start}"));
+    let version = version.unwrap_or_default();
     let mut lines = vec![
         format!("{name} ({cluster}, {job}): {status}"),
-        format!("pass of {at}, took {took_ms:.0} ms: {stage}, {samples} samples, policy {policy}"),
+        format!("pass of {at}, took {took_ms:.0} ms: {stage}, {samples} samples, policy {policy}{version}"),
     ];
     if !vertices.is_empty() {
         lines.push(String::new());

@@ -8,7 +8,7 @@ use clap::Args;
 use tidegate_common::configuration::Configuration;
 use tidegate_common::options;
 
-use crate::config::{ClusterConfig, Config, LimitsConfig, PluginConfig, Role, Span, parse_option};
+use crate::config::{ClusterConfig, Config, PluginConfig, Role, Span, parse_option};
 use crate::model::Digest;
 use crate::plugin::Source;
 
@@ -66,12 +66,7 @@ impl ConfigFlags {
             {
                 bail!("--policy and plugin `{name}` of the configuration both decide for every job: choose one");
             }
-            let plugin = PluginConfig {
-                role: Role::Policy,
-                source: source.relative_to(&std::env::current_dir()?),
-                jobs: Vec::new(),
-                limits: LimitsConfig::default(),
-            };
+            let plugin = PluginConfig::of(Role::Policy, source.relative_to(&std::env::current_dir()?));
             config.plugins.insert("policy".to_owned(), plugin);
         }
         if let Some(interval) = self.interval {

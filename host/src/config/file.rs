@@ -1,6 +1,7 @@
 //! The file as a whole.
 
 use std::collections::BTreeMap;
+use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -18,6 +19,8 @@ use crate::model::Digest;
 pub struct Config {
     /// The folder that relative paths are taken from.
     pub folder: PathBuf,
+    /// Where the host keeps what it must not lose, and the compiled plugins; see [`Config::state_dir`].
+    pub state_dir: Option<PathBuf>,
     /// The pace of the control loop.
     pub control: ControlConfig,
     /// Health and metrics.
@@ -47,6 +50,7 @@ pub struct ConfigFile {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct Tables {
+    state_dir: Option<PathBuf>,
     #[serde(default)]
     control: ControlConfig,
     #[serde(default)]
@@ -84,7 +88,7 @@ impl Config {
     pub fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
         let tables: Tables = toml::from_str(text)
             .map_err(|error| ConfigError::at(path.to_owned(), text, error.span(), with_hint(error.message())))?;
-        let Tables { control, admin, options, cluster, plugin, plugins } = tables;
+        let Tables { state_dir, control, admin, options, cluster, plugin, plugins } = tables;
         let configuration = |table: &Table| {
             from_table(table).map_err(|wrong| {
                 let place = text.find(&wrong.written).map(|start| start..start + wrong.written.len());
@@ -100,7 +104,29 @@ impl Config {
             })
             .collect::<Result<_, ConfigError>>()?;
         let folder = path.parent().map(Path::to_owned).unwrap_or_default();
-        Ok(Self { folder, control, admin, options, clusters, plugins: plugin, plugin_files: plugins, file: None })
+        let state_dir = state_dir.map(|path| folder.join(path));
+        Ok(Self {
+            folder,
+            state_dir,
+            control,
+            admin,
+            options,
+            clusters,
+            plugins: plugin,
+            plugin_files: plugins,
+            file: None,
+        })
+    }
+
+    /// The folder of the host's own files: as configured, else where systemd or the user's environment say. None if
+    /// nobody says anything.
+    pub fn state_dir(&self) -> Option<PathBuf> {
+        let of_variable = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        self.state_dir
+            .clone()
+            .or_else(|| of_variable("STATE_DIRECTORY"))
+            .or_else(|| of_variable("XDG_STATE_HOME").map(|home| home.join("tidegate")))
+            .or_else(|| of_variable("HOME").map(|home| home.join(".local/state/tidegate")))
     }
 
     /// What only shows when file and command line are put together.

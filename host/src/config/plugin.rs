@@ -1,10 +1,14 @@
 //! `[plugin.<name>]`: who decides, and who is told.
 
-use serde::Deserialize;
+use std::fmt;
+use std::num::NonZeroU16;
+
+use serde::de::{self, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 use super::Span;
 use super::span::bytes;
-use crate::plugin::{Limits, Source};
+use crate::plugin::{Fallback, Limits, OnFailure, Source};
 
 /// One `[plugin.<name>]` table.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -21,6 +25,37 @@ pub struct PluginConfig {
     /// What a call may use.
     #[serde(default)]
     pub limits: LimitsConfig,
+    /// What is done when it fails.
+    #[serde(default, deserialize_with = "on_failure")]
+    pub on_failure: OnFailure,
+    /// After how many failures in a row.
+    #[serde(default = "three")]
+    pub max_failures: NonZeroU16,
+    /// Whether a policy only rehearses beside the one that decides.
+    #[serde(default)]
+    pub shadow: bool,
+}
+
+impl PluginConfig {
+    /// A plugin of which nothing but its role and its source is said.
+    pub fn of(role: Role, source: Source) -> Self {
+        Self {
+            role,
+            source,
+            jobs: Vec::new(),
+            limits: LimitsConfig::default(),
+            on_failure: OnFailure::default(),
+            max_failures: three(),
+            shadow: false,
+        }
+    }
+}
+
+const fn three() -> NonZeroU16 {
+    match NonZeroU16::new(3) {
+        Some(three) => three,
+        None => NonZeroU16::MIN,
+    }
 }
 
 /// What a plugin is for.
@@ -69,4 +104,48 @@ impl LimitsConfig {
 
 fn source<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Source, D::Error> {
     String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+}
+
+/// One word for every kind of failure, or a table with a word for each kind.
+fn on_failure<'de, D: Deserializer<'de>>(deserializer: D) -> Result<OnFailure, D::Error> {
+    deserializer.deserialize_any(Words)
+}
+
+struct Words;
+
+impl<'de> Visitor<'de> for Words {
+    type Value = OnFailure;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("\"hold\", \"previous\", \"bundled\", or a table such as { call = \"previous\" }")
+    }
+
+    fn visit_str<E: de::Error>(self, word: &str) -> Result<OnFailure, E> {
+        let choice = fallback(word)?;
+        Ok(OnFailure { load: choice, check: choice, call: choice, answer: choice })
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<OnFailure, A::Error> {
+        let mut all = OnFailure::default();
+        while let Some((kind, word)) = map.next_entry::<String, String>()? {
+            let choice = fallback(&word)?;
+            match kind.as_str() {
+                "load" => all.load = choice,
+                "check" => all.check = choice,
+                "call" => all.call = choice,
+                "answer" => all.answer = choice,
+                other => return Err(de::Error::unknown_field(other, &["load", "check", "call", "answer"])),
+            }
+        }
+        Ok(all)
+    }
+}
+
+fn fallback<E: de::Error>(word: &str) -> Result<Fallback, E> {
+    match word {
+        "hold" => Ok(Fallback::Hold),
+        "previous" => Ok(Fallback::Previous),
+        "bundled" => Ok(Fallback::Bundled),
+        other => Err(de::Error::unknown_variant(other, &["hold", "previous", "bundled"])),
+    }
 }

@@ -270,6 +270,7 @@ impl Watch {
             records.forget(&key);
             events.forget(&key);
             self.controller.taps.close(&key);
+            self.controller.pass.views.forget(&key);
             self.gone.insert(watched.state_key, now);
         }
     }

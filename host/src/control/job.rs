@@ -10,7 +10,7 @@ use tracing::{info, warn};
 
 use super::{DecisionRecord, Realization, Situation};
 use crate::collect::Collector;
-use crate::model::{JobKey, Topology, VertexId};
+use crate::model::{Digest, JobKey, Topology, VertexId};
 use crate::state::{JobState, StateKey};
 
 /// The memory of one job. Owned by its pass while one runs.
@@ -22,12 +22,30 @@ pub(super) struct JobMemory {
     /// Read at the first pass.
     pub(super) state: Option<JobState>,
     /// The configuration that was checked last, and what is wrong with it.
-    pub(super) checked: Option<(Arc<Configuration>, Option<String>)>,
+    pub(super) checked: Option<Checked>,
+    /// Who decided in the last pass.
+    pub(super) served_by: Option<ServedBy>,
     /// The graph as it was last seen.
     pub(super) topology: Option<Topology>,
     /// The vertices that must stay as they are, as of the last pass that knew.
     pub(super) excluded: BTreeSet<VertexId>,
     said: Said,
+}
+
+/// A configuration that was checked, and by which version of the policy.
+pub(super) struct Checked {
+    pub(super) configuration: Arc<Configuration>,
+    pub(super) policy_digest: Option<Digest>,
+    /// What is wrong with it.
+    pub(super) wrong: Option<String>,
+}
+
+/// A version of a policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct ServedBy {
+    pub(super) policy: String,
+    /// None while nothing of it is in service, and for native code.
+    pub(super) digest: Option<Digest>,
 }
 
 /// What the log last said, so that it says only what has changed.
@@ -51,6 +69,7 @@ impl JobMemory {
             state_key,
             state: None,
             checked: None,
+            served_by: None,
             topology: None,
             excluded: BTreeSet::new(),
             said: Said::default(),

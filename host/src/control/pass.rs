@@ -12,10 +12,12 @@ use tidegate_common::validate::validate;
 use tracing::{debug, info, warn};
 
 use super::context::compose_targets;
-use super::guard::{OperatorBounds, admit, admit_state};
-use super::job::JobMemory;
+use super::job::{Checked, JobMemory};
+use super::judge::judge;
 use super::realize::realize;
-use super::{DecisionRecord, Policies, Realization, Stage};
+use super::service::version;
+use super::words::{describe, describe_targets};
+use super::{DecisionRecord, Policies, Realization, ShadowTurns, Stage, Views};
 use crate::collect::{Collected, Collector, codec};
 use crate::event::Events;
 use crate::flink::{FlinkError, JobManager};
@@ -23,13 +25,17 @@ use crate::metrics::Metrics;
 use crate::model::{
     Decision, Event, EventKind, Failure, Job, JobContext, JobKey, JobStatus, Observation, Verdict, VertexId, Window,
 };
-use crate::policy::PolicyError;
+use crate::policy::{Policy, PolicyError};
 use crate::state::{COLLECTED_METRICS, JobState, StateStore};
 
 /// Everything that passes share.
 pub struct Pass {
     /// Who decides.
     pub policies: Policies,
+    /// What they decided on last.
+    pub views: Arc<Views>,
+    /// Who may rehearse beside them.
+    pub shadow_turns: ShadowTurns,
     /// Where state is kept.
     pub store: Arc<dyn StateStore>,
     /// Where events go.
@@ -56,13 +62,18 @@ impl Pass {
         now: Timestamp,
     ) -> DecisionRecord {
         let started = Instant::now();
+        // One version for the whole pass, whatever is put in service meanwhile.
+        let policy = self.policies.pin(&context.key.cluster, &context.name);
         let mut record = self.blank_record(&context.key, &context.name, context.status, now);
+        policy.name().clone_into(&mut record.policy);
+        record.policy_digest = policy.digest();
+        self.tell_change(memory, policy.as_ref(), &mut record);
         record.samples = memory.collector.window().len();
-        if let Some(wrong) = self.wrong_options(memory, context).await {
+        if let Some(wrong) = self.wrong_options(policy.as_ref(), memory, context).await {
             self.tell_wrong_options(&mut record, context, &wrong);
             record.error = Some(wrong);
         } else {
-            if let Err(failed) = self.scale(cluster, memory, context, &mut record).await {
+            if let Err(failed) = self.scale(cluster, policy.as_ref(), memory, context, &mut record).await {
                 record.stage = failed.stage;
                 if failed.not_ready {
                     debug!(job = %context.key, name = context.name, reason = failed.error, "not ready");
@@ -70,6 +81,11 @@ impl Pass {
                     self.tell_error(&mut record, &failed.error);
                     record.error = Some(failed.error);
                 }
+            }
+            if record.error.is_some() {
+                // It may have failed once too often: what is done about it is told at once.
+                let next = self.policies.pin(&context.key.cluster, &context.name);
+                self.tell_change(memory, next.as_ref(), &mut record);
             }
             self.hold(cluster, memory, context, &mut record).await;
         }
@@ -83,6 +99,7 @@ impl Pass {
     async fn scale(
         &self,
         cluster: &dyn JobManager,
+        policy: &dyn Policy,
         memory: &mut JobMemory,
         context: &JobContext,
         record: &mut DecisionRecord,
@@ -114,7 +131,7 @@ impl Pass {
         let state = self.state(memory).await?;
         let observation = Arc::new(observe(context, collected, record.at, state));
         record.stage = stage_of(&observation);
-        let policy = self.policies.of(&context.key.cluster, &context.name);
+        self.views.put(&context.key, Arc::clone(&observation));
         let decision = policy.decide(Arc::clone(&observation)).await.map_err(|error| {
             let stage = match &error {
                 PolicyError::Declined(Failure::Evaluating(_)) => Stage::Evaluating,
@@ -122,7 +139,9 @@ impl Pass {
             };
             at(stage, describe(&error))
         })?;
-        let taken = self.take(state, policy.name(), &observation, &decision);
+        let taken = self.take(state, policy, &observation, &decision);
+        policy.judged(taken.as_ref().map(|_| ()).map_err(String::as_str));
+        self.rehearse_shadows(policy, &observation, &decision);
         let is_news = taken.map_err(|error| at(Stage::Executing, error))?;
         for event in &decision.events {
             record.events.push(event.clone());
@@ -138,35 +157,20 @@ impl Pass {
     fn take(
         &self,
         state: &mut JobState,
-        policy: &str,
+        policy: &dyn Policy,
         observation: &Observation,
         decision: &Decision,
     ) -> Result<bool, String> {
-        let configuration = &observation.configuration;
-        let (verdict, word) = match &decision.verdict {
-            Verdict::Scale(targets) => (Some(targets), "scale"),
-            Verdict::Hold { .. } => (None, "hold"),
-        };
+        let word = if matches!(decision.verdict, Verdict::Scale(_)) { "scale" } else { "hold" };
         self.metrics.decision(&observation.cluster, word);
-        admit_state(&decision.state, &observation.state).map_err(|error| error.to_string())?;
         let mut is_news = false;
-        if let Some(targets) = verdict {
-            let advisory = !configuration.read(&options::SCALING_ENABLED).map_err(|error| describe(&error))?;
-            let early = !observation.is_window_full() || observation.window.len() < 2;
-            if advisory || early {
-                let why = if advisory { "scaling is switched off" } else { "the window is not full" };
-                return Err(format!("policy `{policy}` wants to scale although {why}: nothing is changed"));
-            }
-            let bounds = OperatorBounds {
-                min: configuration.read(&options::VERTEX_MIN_PARALLELISM).map_err(|error| describe(&error))?,
-                max: configuration.read(&options::VERTEX_MAX_PARALLELISM).map_err(|error| describe(&error))?,
-            };
-            let admitted = admit(targets, &observation.topology, &observation.excluded, bounds)
-                .map_err(|error| error.to_string())?;
+        if let Some(admitted) = judge(policy.name(), observation, decision)? {
             is_news = state.overrides() != admitted;
             if is_news {
-                let (job, name) = (observation.job, &observation.job_name);
-                info!(%job, name, policy, targets = describe_targets(observation, &admitted), "scaling decided");
+                let (job, name, policy, version) =
+                    (observation.job, &observation.job_name, policy.name(), version(policy));
+                let targets = describe_targets(observation, &admitted);
+                info!(%job, name, policy, version, targets, "scaling decided");
             }
             state.set_overrides(&admitted);
         }
@@ -232,7 +236,8 @@ impl Pass {
             topology: None,
             excluded: BTreeSet::new(),
             samples: 0,
-            policy: self.policies.of(&key.cluster, name).name().to_owned(),
+            policy: self.policies.name(&key.cluster, name),
+            policy_digest: None,
             decision: None,
             targets: BTreeMap::new(),
             realization: Realization::Nothing,
@@ -268,15 +273,18 @@ impl Pass {
     }
 
     /// What is wrong with the job's options; looked at only when they have changed.
-    async fn wrong_options(&self, memory: &mut JobMemory, context: &JobContext) -> Option<String> {
+    async fn wrong_options(&self, policy: &dyn Policy, memory: &mut JobMemory, context: &JobContext) -> Option<String> {
         match &memory.checked {
-            Some((checked, wrong)) if *checked == context.configuration => return wrong.clone(),
+            Some(Checked { configuration, policy_digest, wrong })
+                if *configuration == context.configuration && *policy_digest == policy.digest() =>
+            {
+                return wrong.clone();
+            }
             _ => {}
         }
         let wrong = match validate(&context.configuration) {
             Err(wrong) => Some(describe(&wrong)),
             Ok(()) if is_enabled(&context.configuration) => {
-                let policy = self.policies.of(&context.key.cluster, &context.name);
                 match policy.check_options(&context.key.to_string(), &context.configuration).await {
                     Ok(wrong) => (!wrong.is_empty()).then(|| wrong.join("; ")),
                     Err(error) => {
@@ -289,7 +297,11 @@ impl Pass {
             }
             Ok(()) => None,
         };
-        memory.checked = Some((Arc::clone(&context.configuration), wrong.clone()));
+        memory.checked = Some(Checked {
+            configuration: Arc::clone(&context.configuration),
+            policy_digest: policy.digest(),
+            wrong: wrong.clone(),
+        });
         wrong
     }
 
@@ -303,7 +315,7 @@ impl Pass {
     }
 
     /// Tells `event`, and notes it in the record.
-    fn tell(&self, record: &mut DecisionRecord, event: Event) {
+    pub(super) fn tell(&self, record: &mut DecisionRecord, event: Event) {
         record.events.push(event.clone());
         self.events.tell(&record.job, &record.job_name, record.at, event);
     }
@@ -322,7 +334,7 @@ fn restored(state: &mut JobState, job: &JobKey) -> Option<Window> {
     }
 }
 
-fn warning(reason: &str, message: String, interval: Option<Duration>) -> Event {
+pub(super) fn warning(reason: &str, message: String, interval: Option<Duration>) -> Event {
     Event { kind: EventKind::Warning, reason: reason.to_owned(), message, message_key: None, interval }
 }
 
@@ -365,30 +377,4 @@ fn stage_of(observation: &Observation) -> Stage {
 fn excluded_ids(collected: &Collected) -> BTreeSet<VertexId> {
     let vertices = collected.topology.vertices.iter().zip(&collected.excluded);
     vertices.filter(|(_, excluded)| **excluded).map(|(vertex, _)| vertex.id).collect()
-}
-
-fn describe_targets(observation: &Observation, targets: &BTreeMap<VertexId, u32>) -> String {
-    let vertices = observation.topology.vertices.iter();
-    let changes: Vec<String> = vertices
-        .filter_map(|vertex| {
-            let target = *targets.get(&vertex.id)?;
-            (target != vertex.parallelism).then(|| format!("{} {}->{target}", vertex.name, vertex.parallelism))
-        })
-        .collect();
-    changes.join(", ")
-}
-
-/// An error with its causes, in one line.
-fn describe(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let words = cause.to_string();
-        if !text.ends_with(&words) {
-            text.push_str(": ");
-            text.push_str(&words);
-        }
-        source = cause.source();
-    }
-    text
 }

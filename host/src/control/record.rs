@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tidegate_common::time::Timestamp;
 
-use crate::model::{Decision, Event, JobKey, JobStatus, Topology, VertexId};
+use crate::model::{Decision, Digest, Event, JobKey, JobStatus, Topology, VertexId};
 
 /// The record of one pass.
 #[derive(Clone, Debug)]
@@ -31,6 +31,8 @@ pub struct DecisionRecord {
     pub samples: usize,
     /// Which policy was asked.
     pub policy: String,
+    /// Which version of it: the digest of its code, where it is a component in service.
+    pub policy_digest: Option<Digest>,
     /// What it answered.
     pub decision: Option<Decision>,
     /// What is held after this pass.

@@ -1,6 +1,6 @@
 //! Hands events to every handler, each at its own pace.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use tidegate_common::time::Timestamp;
 use tokio::sync::mpsc::{self, Receiver, Sender, error::TrySendError};
@@ -17,10 +17,13 @@ const QUEUE: usize = 1024;
 /// Events that a handler takes in one call.
 const BATCH: usize = 64;
 
+/// A handler, and what waits for it.
+type Told = (Arc<dyn EventHandler>, Sender<JobEvent>);
+
 /// The way from passes to handlers.
 pub struct Events {
     dedup: Mutex<Deduplicator>,
-    handlers: Vec<(Arc<dyn EventHandler>, Sender<JobEvent>)>,
+    handlers: RwLock<Vec<Told>>,
     metrics: Arc<Metrics>,
 }
 
@@ -28,15 +31,27 @@ impl Events {
     /// Starts one task per handler; they end when this is dropped and their queues are empty.
     pub fn start(handlers: Vec<Arc<dyn EventHandler>>, metrics: Arc<Metrics>) -> (Self, JoinSet<()>) {
         let mut tasks = JoinSet::new();
-        let handlers = handlers
-            .into_iter()
-            .map(|handler| {
-                let (sender, queue) = mpsc::channel(QUEUE);
-                tasks.spawn(deliver(Arc::clone(&handler), queue));
-                (handler, sender)
-            })
-            .collect();
-        (Self { dedup: Mutex::default(), handlers, metrics }, tasks)
+        let events = Self { dedup: Mutex::default(), handlers: RwLock::default(), metrics };
+        events.change(handlers, &mut tasks);
+        (events, tasks)
+    }
+
+    /// From now on tells these handlers and no others. Those that are told already keep what waits for them; those that
+    /// leave get it before their task ends.
+    pub fn change(&self, handlers: Vec<Arc<dyn EventHandler>>, tasks: &mut JoinSet<()>) {
+        let mut told = self.handlers.write().unwrap_or_else(PoisonError::into_inner);
+        let mut old = std::mem::take(&mut *told);
+        for handler in handlers {
+            let place = old.iter().position(|(known, _)| Arc::ptr_eq(known, &handler));
+            told.push(match place {
+                Some(place) => old.swap_remove(place),
+                None => {
+                    let (sender, queue) = mpsc::channel(QUEUE);
+                    tasks.spawn(deliver(Arc::clone(&handler), queue));
+                    (handler, sender)
+                }
+            });
+        }
     }
 
     /// Tells `event`, unless it was told just now. Never waits.
@@ -45,7 +60,7 @@ impl Events {
         let Some(count) = admitted else { return };
         self.metrics.event(&job.cluster, &event.reason);
         let event = JobEvent { at, job: job.clone(), job_name: job_name.to_owned(), event, count };
-        for (handler, queue) in &self.handlers {
+        for (handler, queue) in self.handlers.read().unwrap_or_else(PoisonError::into_inner).iter() {
             match queue.try_send(event.clone()) {
                 Ok(()) => {}
                 Err(TrySendError::Full(_)) => {

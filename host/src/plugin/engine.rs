@@ -1,15 +1,20 @@
 //! The one engine of the process, and the clock that interrupts its guests.
 
-use std::sync::Arc;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
+use tracing::warn;
+use wasmtime::component::Component;
 use wasmtime::{Config, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
 
 use super::LoadError;
+use super::cache::CodeCache;
 use super::error::chain;
+use crate::model::Digest;
 
 /// How often a running guest yields to the executor. A deadline is noticed at most this much late, or twice this much in
 /// a call that has only begun.
@@ -33,6 +38,13 @@ pub struct Runtime {
     engine: Engine,
     clock: Arc<Clock>,
     slots: Arc<Semaphore>,
+    compiler: Arc<Compiler>,
+}
+
+/// One plugin is compiled at a time, on one thread: passes keep the other processors.
+struct Compiler {
+    cache: Option<CodeCache>,
+    turn: Mutex<()>,
 }
 
 impl Runtime {
@@ -41,9 +53,44 @@ impl Runtime {
     /// # Errors
     /// When the machine cannot reserve the address space of the pool (about 600 GiB; see `ulimit -v`).
     pub fn new() -> Result<Self, LoadError> {
-        let engine = Engine::new(&config()).map_err(|error| LoadError::Engine { source: chain(error) })?;
+        Self::start(config(), None)
+    }
+
+    /// The same, with compiled code kept in `folder`. A folder that cannot be used costs no more than time: the log
+    /// says so, once.
+    ///
+    /// # Errors
+    /// As for [`Runtime::new`].
+    pub fn with_cache(folder: &Path) -> Result<Self, LoadError> {
+        match CodeCache::open(folder) {
+            Ok((files, cache)) => {
+                let mut config = config();
+                config.cache(Some(cache));
+                Self::start(config, Some(files))
+            }
+            Err(error) => {
+                let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+                warn!(%error, cause, "compiled plugins are not kept: each start compiles them");
+                Self::new()
+            }
+        }
+    }
+
+    fn start(config: Config, cache: Option<CodeCache>) -> Result<Self, LoadError> {
+        let engine = Engine::new(&config).map_err(|error| LoadError::Engine { source: chain(error) })?;
         let clock = Clock::start(engine.clone());
-        Ok(Self { engine, clock, slots: Arc::new(Semaphore::new(INSTANCES as usize)) })
+        let compiler = Arc::new(Compiler { cache, turn: Mutex::default() });
+        Ok(Self { engine, clock, slots: Arc::new(Semaphore::new(INSTANCES as usize)), compiler })
+    }
+
+    /// Compiles a component, or finds it compiled. Takes long, and waits for its turn: not for async threads.
+    pub(super) fn compile(&self, digest: Digest, bytes: &[u8]) -> wasmtime::Result<Component> {
+        let _turn = self.compiler.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(cache) = &self.compiler.cache else { return Component::new(&self.engine, bytes) };
+        cache.clean(digest);
+        let component = Component::new(&self.engine, bytes)?;
+        cache.note(digest);
+        Ok(component)
     }
 
     /// wasmtime's engine.
@@ -84,6 +131,7 @@ fn config() -> Config {
     let mut config = Config::new();
     config
         .epoch_interruption(true)
+        .parallel_compilation(false)
         .cranelift_opt_level(OptLevel::Speed)
         .allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
     config

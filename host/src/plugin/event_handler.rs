@@ -9,9 +9,10 @@ use wasmtime::component::{HasSelf, Linker};
 use super::call::{Caller, State};
 use super::contract::Contract;
 use super::cpu::measured;
-use super::load::{Source, load};
+use super::kind::Kind;
+use super::load::{Code, Source, load};
 use super::sandbox::Sandbox;
-use super::{CallError, Limits, LoadError, Runtime};
+use super::{CallError, Limits, LoadError, Runtime, Spec};
 use crate::event::{EventHandler, HandlerError};
 use crate::metrics::Metrics;
 use crate::model::{EventKind, JobEvent};
@@ -54,10 +55,24 @@ impl WasmEventHandler {
         runtime: &Runtime,
         metrics: Arc<Metrics>,
     ) -> Result<Self, LoadError> {
+        Self::build(name, &source.fetch()?, limits, runtime, metrics)
+    }
+
+    /// Makes one of code that was read before. Compiling takes long: not for async threads.
+    ///
+    /// # Errors
+    /// When it is no component or does not fit the contract.
+    pub fn build(
+        name: &str,
+        code: &Code,
+        limits: Limits,
+        runtime: &Runtime,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, LoadError> {
         let link = |linker: &mut Linker<State>| {
             bindings::EventHandler::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
         };
-        let pre = load(runtime, source, &CONTRACT, link, bindings::EventHandlerPre::new)?;
+        let pre = load(runtime, code, &CONTRACT, link, bindings::EventHandlerPre::new)?;
         Ok(Self { caller: Caller::new(name, runtime, limits), pre, metrics })
     }
 
@@ -80,6 +95,17 @@ impl WasmEventHandler {
         let answer = answer.and_then(|answer| answer.map_err(|reason| CallError::Failed { reason }));
         self.metrics.plugin_call(self.caller.name(), took.time, took.cpu, answer.is_ok());
         answer
+    }
+}
+
+#[async_trait]
+impl Kind for WasmEventHandler {
+    fn make(spec: &Spec, code: &Code, runtime: &Runtime, metrics: Arc<Metrics>) -> Result<Self, LoadError> {
+        Self::build(&spec.name, code, spec.limits.clone(), runtime, metrics)
+    }
+
+    async fn on_trial(&self) -> Result<(), CallError> {
+        self.try_out().await
     }
 }
 

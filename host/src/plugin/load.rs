@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use thiserror::Error;
-use wasmtime::component::{Component, InstancePre, Linker};
+use wasmtime::component::{InstancePre, Linker};
 
 use super::call::State;
 use super::contract::Contract;
 use super::error::chain;
 use super::{LoadError, Runtime};
+use crate::model::Digest;
 
 /// Where a plugin comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,6 +65,15 @@ impl Source {
         }
     }
 
+    /// Reads it as it is now. Not for async threads.
+    ///
+    /// # Errors
+    /// When there is no such file, or no such bundled plugin.
+    pub fn fetch(&self) -> Result<Code, LoadError> {
+        let bytes = self.read()?;
+        Ok(Code::new(self.clone(), bytes))
+    }
+
     fn read(&self) -> Result<Vec<u8>, LoadError> {
         match self {
             Self::Bundled(name) => tidegate_bundled::by_name(name).map(<[u8]>::to_vec).ok_or_else(|| {
@@ -77,21 +87,44 @@ impl Source {
     }
 }
 
-/// Reads, compiles and links a component: `link` adds what its contract gives it beside WASI, `fit` finds its exports.
+/// What a plugin is made of, as it was read once.
+#[derive(Clone)]
+pub struct Code {
+    /// Where it came from.
+    pub source: Source,
+    /// What it is known by.
+    pub digest: Digest,
+    bytes: Vec<u8>,
+}
+
+impl Code {
+    /// These bytes, as if they had been read from `source`.
+    pub fn new(source: Source, bytes: Vec<u8>) -> Self {
+        Self { source, digest: Digest::of(&bytes), bytes }
+    }
+}
+
+impl fmt::Debug for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({:.12})", self.source, self.digest)
+    }
+}
+
+/// Compiles and links a component: `link` adds what its contract gives it beside WASI, `fit` finds its exports.
 /// Takes long: not for async threads.
 pub(super) fn load<P>(
     runtime: &Runtime,
-    source: &Source,
+    code: &Code,
     contract: &Contract,
     link: impl FnOnce(&mut Linker<State>) -> wasmtime::Result<()>,
     fit: impl FnOnce(InstancePre<State>) -> wasmtime::Result<P>,
 ) -> Result<P, LoadError> {
-    let origin = source.to_string();
-    let bytes = source.read()?;
-    if let Some(found) = not_a_component(&bytes) {
+    let origin = code.source.to_string();
+    if let Some(found) = not_a_component(&code.bytes) {
         return Err(LoadError::NotAComponent { origin, found });
     }
-    let component = Component::new(runtime.engine(), &bytes)
+    let component = runtime
+        .compile(code.digest, &code.bytes)
         .map_err(|error| LoadError::Compile { origin: origin.clone(), source: chain(error) })?;
     if let Some(misfit) = contract.misfit(runtime.engine(), &component) {
         return Err(LoadError::Misfit { origin, contract: contract.package, misfit });

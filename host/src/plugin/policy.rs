@@ -13,10 +13,12 @@ use wasmtime::component::{HasSelf, Linker, Resource};
 use super::call::{Caller, State};
 use super::contract::Contract;
 use super::cpu::measured;
-use super::load::{Source, load};
+use super::kind::Kind;
+use super::load::{Code, Source, load};
 use super::log::clean;
 use super::sandbox::Sandbox;
-use super::{CallError, Limits, LoadError, Runtime};
+use super::{CallError, Limits, LoadError, Runtime, Spec};
+use crate::control::{Difference, RehearsalError, rehearse};
 use crate::metrics::Metrics;
 use crate::model::{
     Decision, Evaluated, Event, EventKind, Failure, GlobalMetric, Observation, Scalar, ScalingMetric, ShipStrategy,
@@ -79,9 +81,23 @@ impl WasmPolicy {
         runtime: &Runtime,
         metrics: Arc<Metrics>,
     ) -> Result<Self, LoadError> {
+        Self::build(name, &source.fetch()?, limits, runtime, metrics)
+    }
+
+    /// Makes one of code that was read before. Compiling takes long: not for async threads.
+    ///
+    /// # Errors
+    /// When it is no component or does not fit the contract.
+    pub fn build(
+        name: &str,
+        code: &Code,
+        limits: Limits,
+        runtime: &Runtime,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, LoadError> {
         let link =
             |linker: &mut Linker<State>| bindings::Policy::add_to_linker::<_, HasSelf<State>>(linker, |state| state);
-        let pre = load(runtime, source, &CONTRACT, link, bindings::PolicyPre::new)?;
+        let pre = load(runtime, code, &CONTRACT, link, bindings::PolicyPre::new)?;
         Ok(Self { caller: Caller::new(name, runtime, limits), pre, metrics })
     }
 
@@ -119,6 +135,25 @@ impl WasmPolicy {
         let (answer, took) = measured(call).await;
         self.metrics.plugin_call(self.caller.name(), took.time, took.cpu, answer.is_ok());
         answer
+    }
+}
+
+#[async_trait]
+impl Kind for WasmPolicy {
+    fn make(spec: &Spec, code: &Code, runtime: &Runtime, metrics: Arc<Metrics>) -> Result<Self, LoadError> {
+        Self::build(&spec.name, code, spec.limits.clone(), runtime, metrics)
+    }
+
+    async fn on_trial(&self) -> Result<(), CallError> {
+        self.try_out().await
+    }
+
+    async fn rehearse(
+        &self,
+        in_service: Option<&Self>,
+        views: &[Arc<Observation>],
+    ) -> Result<Vec<Difference>, RehearsalError> {
+        rehearse(self, in_service.map(|policy| policy as &dyn Policy), views).await
     }
 }
 

@@ -10,7 +10,9 @@ use tidegate_common::time::Timestamp;
 
 use super::transport::RecordedCluster;
 use super::{Outcome, Start, Trace};
-use crate::control::{Cluster, Controller, DecisionRecord, Pace, Pass, Policies, Readiness, Records, Watch};
+use crate::control::{
+    Cluster, Controller, DecisionRecord, Pace, Pass, Policies, Readiness, Records, ShadowTurns, Watch,
+};
 use crate::event::Events;
 use crate::flink::RestClient;
 use crate::metrics::Metrics;
@@ -133,6 +135,8 @@ impl Host {
         let controller = Controller {
             pass: Arc::new(Pass {
                 policies: Policies::new(Arc::clone(policy)),
+                views: Arc::default(),
+                shadow_turns: ShadowTurns::default(),
                 store: Arc::clone(&store) as Arc<dyn StateStore>,
                 events,
                 metrics,

@@ -1,0 +1,179 @@
+//! The way of a version into service: found, fitted, checked, rehearsed, active. One at a time in a process.
+
+use std::fmt;
+use std::sync::Arc;
+
+use tidegate_common::time::Timestamp;
+use tokio::sync::Mutex;
+use tokio::task::spawn_blocking;
+use tracing::{info, warn};
+
+use super::kind::Kind;
+use super::load::Code;
+use super::slot::{Service, Slot};
+use super::version::Version;
+use super::{Offer, Runtime, Spec, SteerError, VersionState};
+use crate::control::{Policies, Views};
+use crate::metrics::Metrics;
+use crate::model::Observation;
+
+/// Differences of one rehearsal that the log shows.
+const SHOWN_DIFFERENCES: usize = 20;
+
+/// What every way into service needs.
+pub(super) struct Workshop {
+    pub(super) runtime: Runtime,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    pub(super) policies: Policies,
+    pub(super) views: Arc<Views>,
+    /// Held by the one version that is on its way.
+    pub(super) turn: Mutex<()>,
+}
+
+/// How much a version has to be new to be tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Eagerness {
+    /// Other content than was offered last.
+    IfNew,
+    /// Anything that is not in service.
+    Always,
+}
+
+impl Workshop {
+    /// Takes `code` into service, if it comes that far. Whatever happens before that leaves the version in service
+    /// alone.
+    pub(super) async fn offer<K: Kind>(
+        &self,
+        slot: &Slot<K>,
+        code: Code,
+        eagerness: Eagerness,
+    ) -> Result<Offer, SteerError> {
+        let digest = code.digest;
+        let (spec, loaded) = {
+            let book = slot.book();
+            if eagerness == Eagerness::IfNew && book.offered == Some(digest) {
+                return Ok(Offer::Unchanged);
+            }
+            (Arc::clone(&book.spec), book.loaded(digest))
+        };
+        if matches!(slot.service().as_ref(), Service::Version(version) if version.digest == digest) {
+            slot.book().offered = Some(digest);
+            return Ok(Offer::Unchanged);
+        }
+        slot.found(digest, code.source.to_string(), (self.clock)());
+        let version = match loaded {
+            Some(version) => Ok(version),
+            None => self.load(slot, &spec, code).await,
+        };
+        let rehearsed = match version {
+            Ok(version) => self.rehearse(slot, version).await,
+            Err(error) => Err(error),
+        };
+        match rehearsed {
+            Ok((version, differences)) => {
+                slot.activate(digest, &version, differences.clone());
+                Ok(Offer::Active { differences })
+            }
+            Err(error) => {
+                self.metrics.plugins.load(slot.name(), error.stage());
+                let reason = InOneText(&error).to_string();
+                slot.refused(digest, &reason);
+                warn!(plugin = slot.name(), version = %format_args!("{digest:.12}"), stage = error.stage(), error = reason,
+                    "plugin does not come into service: what is in service stays");
+                Err(error)
+            }
+        }
+    }
+
+    /// Lets a version that was loaded before go the rest of the way.
+    pub(super) async fn resume<K: Kind>(&self, slot: &Slot<K>) -> Result<Offer, SteerError> {
+        let Some(version) = slot.suspended() else {
+            return Err(SteerError::NotSuspended { plugin: slot.name().to_owned() });
+        };
+        let digest = version.digest;
+        let (version, differences) = self.rehearse(slot, version).await?;
+        slot.activate(digest, &version, differences.clone());
+        Ok(Offer::Active { differences })
+    }
+
+    /// Compiles a version off the async threads, and starts it on trial.
+    async fn load<K: Kind>(&self, slot: &Slot<K>, spec: &Arc<Spec>, code: Code) -> Result<Arc<Version<K>>, SteerError> {
+        let digest = code.digest;
+        let plugin = self.make::<K>(spec, code).await?;
+        slot.reached(digest, VersionState::Fitted);
+        let failed = |source| SteerError::Trial { plugin: spec.name.clone(), source };
+        plugin.on_trial().await.map_err(failed)?;
+        slot.reached(digest, VersionState::Checked);
+        Ok(Version::new(&spec.name, plugin, digest, Arc::clone(&self.metrics)))
+    }
+
+    async fn make<K: Kind>(&self, spec: &Arc<Spec>, code: Code) -> Result<K, SteerError> {
+        let (spec, runtime, metrics) = (Arc::clone(spec), self.runtime.clone(), Arc::clone(&self.metrics));
+        spawn_blocking(move || {
+            K::make(&spec, &code, &runtime, metrics)
+                .map_err(|source| SteerError::Load { plugin: spec.name.clone(), source })
+        })
+        .await?
+    }
+
+    /// Loads what the host carries, to have it at hand when something fails.
+    pub(super) async fn bundled<K: Kind>(&self, spec: &Spec, carried: &Spec) -> Result<Arc<Version<K>>, SteerError> {
+        let failed = |source| SteerError::Load { plugin: spec.name.clone(), source };
+        let code = carried.source.fetch().map_err(failed)?;
+        let digest = code.digest;
+        let carried = Arc::new(Spec { name: spec.name.clone(), ..carried.clone() });
+        let plugin = self.make::<K>(&carried, code).await?;
+        Ok(Version::new(&spec.name, plugin, digest, Arc::clone(&self.metrics)))
+    }
+
+    async fn rehearse<K: Kind>(
+        &self,
+        slot: &Slot<K>,
+        version: Arc<Version<K>>,
+    ) -> Result<(Arc<Version<K>>, Vec<crate::control::Difference>), SteerError> {
+        let plugin = slot.name();
+        let views = self.views_of(plugin);
+        let service = slot.service();
+        let in_service = match service.as_ref() {
+            Service::Version(version) => Some(&version.plugin),
+            Service::Nothing(_) => None,
+        };
+        let rehearsal = version.plugin.rehearse(in_service, &views).await;
+        let differences = rehearsal.map_err(|source| SteerError::Rehearsal { plugin: plugin.to_owned(), source })?;
+        for difference in differences.iter().take(SHOWN_DIFFERENCES) {
+            let (job, name) = (&difference.job, &difference.job_name);
+            let (in_service, rehearsed) = (&difference.in_service, &difference.rehearsed);
+            info!(plugin, %job, name, in_service, rehearsed, "new version decides differently");
+        }
+        for index in 0..views.len() {
+            let result = if index < differences.len() { "different" } else { "same" };
+            self.metrics.plugins.rehearsal(plugin, result);
+        }
+        Ok((version, differences))
+    }
+
+    /// The latest views of the jobs that are a plugin's.
+    fn views_of(&self, plugin: &str) -> Vec<Arc<Observation>> {
+        let table = self.policies.table();
+        self.views.of(|cluster, job| {
+            table.of(cluster, job).name() == plugin
+                || table.shadows(cluster, job).iter().any(|shadow| shadow.name() == plugin)
+        })
+    }
+}
+
+/// An error with its causes, in one text.
+pub(super) struct InOneText<'a>(pub(super) &'a (dyn std::error::Error + 'static));
+
+impl fmt::Display for InOneText<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut source = self.0.source();
+        while let Some(cause) = source {
+            write!(f, ": {cause}")?;
+            source = cause.source();
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,306 @@
+//! All plugins of a process by name, and how they are steered while it runs.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use tidegate_common::time::Timestamp;
+use tracing::error;
+
+use super::load::Code;
+use super::pipeline::{Eagerness, InOneText, Workshop};
+use super::seat::{HandlerSeat, PolicySeat};
+use super::slot::Slot;
+use super::steer::{AnySlot, open};
+use super::{Offer, PluginStatus, Runtime, Source, Spec, SteerError};
+use crate::config::{Config, Role};
+use crate::control::{Policies, Table, Views};
+use crate::event::EventHandler;
+use crate::metrics::Metrics;
+use crate::model::Digest;
+
+/// The plugins of a process.
+pub struct Registry {
+    workshop: Workshop,
+    slots: RwLock<BTreeMap<String, AnySlot>>,
+    /// The handlers in the order of their names: the same as long as their slots are.
+    handlers: Mutex<Vec<(String, Arc<dyn EventHandler>)>>,
+}
+
+/// Plugins that are loaded and ready, and of which nothing is in service yet.
+pub struct PreparedPlugins {
+    specs: Vec<Spec>,
+    /// Those that are new, or have to be built in another way.
+    opened: BTreeMap<String, AnySlot>,
+}
+
+/// What is done about a plugin that does not load.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Strictness {
+    /// One is enough to refuse all.
+    All,
+    /// It is left out, and the operator's choice for it applies; as long as there is another of its role.
+    Some,
+}
+
+/// Where a plugin's file is, and what was last found in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PluginFile {
+    /// The plugin.
+    pub name: String,
+    /// Its file.
+    pub path: PathBuf,
+    /// The content that was offered last.
+    pub digest: Option<Digest>,
+}
+
+impl Registry {
+    /// Nothing is loaded yet. `clock` tells when versions were found.
+    pub fn new(runtime: Runtime, metrics: Arc<Metrics>, clock: Arc<dyn Fn() -> Timestamp + Send + Sync>) -> Self {
+        let nobody = Spec::bundled("default-policy", Role::Policy);
+        let seat = PolicySeat(Arc::new(Slot::new(nobody, Arc::clone(&metrics))));
+        let policies = Policies::from(Table::new(Arc::new(seat)));
+        let (views, turn) = (Arc::default(), tokio::sync::Mutex::default());
+        let workshop = Workshop { runtime, metrics, clock, policies, views, turn };
+        Self { workshop, slots: RwLock::default(), handlers: Mutex::default() }
+    }
+
+    /// Who decides for whom: always as it is now.
+    pub fn policies(&self) -> Policies {
+        self.workshop.policies.clone()
+    }
+
+    /// Where passes leave what they decided on, for rehearsals.
+    pub fn views(&self) -> Arc<Views> {
+        Arc::clone(&self.workshop.views)
+    }
+
+    /// Who is told: the same handler as long as a plugin's slot is the same.
+    pub fn handlers(&self) -> Vec<Arc<dyn EventHandler>> {
+        let handlers = self.handlers.lock().unwrap_or_else(PoisonError::into_inner);
+        handlers.iter().map(|(_, handler)| Arc::clone(handler)).collect()
+    }
+
+    /// Loads what of these specs is new. Nothing of it is in service before [`Registry::take`].
+    ///
+    /// # Errors
+    /// The first plugin that cannot be loaded, if it may not be left out.
+    pub async fn prepare(&self, specs: Vec<Spec>, strictness: Strictness) -> Result<PreparedPlugins, SteerError> {
+        let specs = with_bundled(specs);
+        let mut opened = BTreeMap::new();
+        let mut hope: BTreeMap<&str, Option<SteerError>> = BTreeMap::new();
+        for spec in &specs {
+            let role = role_name(spec.role);
+            if self.find(&spec.name).is_some_and(|slot| slot.steered().spec().builds_as(spec)) {
+                hope.insert(role, None);
+                continue;
+            }
+            let (slot, failed) = open(&self.workshop, spec).await;
+            match failed {
+                None => drop(hope.insert(role, None)),
+                Some(error) if strictness == Strictness::All => return Err(error),
+                Some(error) => {
+                    let cause = InOneText(&error).to_string();
+                    error!(plugin = spec.name, role, error = cause, "plugin cannot be loaded: the others go on");
+                    let in_service = slot.steered().status().active.is_some();
+                    hope.entry(role).or_insert_with(|| (!in_service).then_some(error));
+                }
+            }
+            opened.insert(spec.name.clone(), slot);
+        }
+        match hope.into_values().flatten().next() {
+            Some(error) => Err(error),
+            None => Ok(PreparedPlugins { specs, opened }),
+        }
+    }
+
+    /// Puts prepared plugins in service, all at once; those that are not among them leave.
+    pub fn take(&self, prepared: PreparedPlugins) {
+        let PreparedPlugins { specs, mut opened } = prepared;
+        let mut slots = self.slots.write().unwrap_or_else(PoisonError::into_inner);
+        let mut old = std::mem::take(&mut *slots);
+        for spec in specs {
+            let name = spec.name.clone();
+            let slot = match opened.remove(&name) {
+                Some(slot) => slot,
+                None => match old.remove(&name) {
+                    Some(slot) => slot,
+                    None => continue,
+                },
+            };
+            slot.steered().respecify(spec);
+            slots.insert(name, slot);
+        }
+        self.workshop.policies.replace(table(&slots, &self.workshop.metrics));
+        self.seat_handlers(&slots);
+    }
+
+    /// Takes what is in a plugin's source now into service, if it is new.
+    ///
+    /// # Errors
+    /// Why it does not come into service; the version in service stays.
+    pub async fn refresh(&self, name: &str) -> Result<Offer, SteerError> {
+        self.offer_source(name, Eagerness::IfNew).await
+    }
+
+    /// The same, whatever was made of the same content before.
+    ///
+    /// # Errors
+    /// Why it does not come into service; the version in service stays.
+    pub async fn reload(&self, name: &str) -> Result<Offer, SteerError> {
+        self.offer_source(name, Eagerness::Always).await
+    }
+
+    /// Takes code that was read already into service, if it is new.
+    ///
+    /// # Errors
+    /// Why it does not come into service; the version in service stays.
+    pub async fn offer(&self, name: &str, code: Code) -> Result<Offer, SteerError> {
+        let slot = self.known(name)?;
+        let _turn = self.workshop.turn.lock().await;
+        slot.steered().offer(&self.workshop, code, Eagerness::IfNew).await
+    }
+
+    async fn offer_source(&self, name: &str, eagerness: Eagerness) -> Result<Offer, SteerError> {
+        let slot = self.known(name)?;
+        let _turn = self.workshop.turn.lock().await;
+        let source = slot.steered().spec().source.clone();
+        let code = fetch(name, source).await?;
+        slot.steered().offer(&self.workshop, code, eagerness).await
+    }
+
+    /// Puts the good version before the one in service back. Once more, and it is undone.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn roll_back(&self, name: &str) -> Result<Digest, SteerError> {
+        self.known(name)?.steered().roll_back()
+    }
+
+    /// Takes a plugin out of service: the jobs of a policy stay as they are.
+    ///
+    /// # Errors
+    /// When it is out of service already.
+    pub fn suspend(&self, name: &str) -> Result<(), SteerError> {
+        self.known(name)?.steered().suspend()
+    }
+
+    /// Tries the version that was suspended last again.
+    ///
+    /// # Errors
+    /// When there is none, or it fails its rehearsal.
+    pub async fn resume(&self, name: &str) -> Result<Offer, SteerError> {
+        let slot = self.known(name)?;
+        let _turn = self.workshop.turn.lock().await;
+        slot.steered().resume(&self.workshop).await
+    }
+
+    /// How every plugin stands, by name.
+    pub fn status(&self) -> Vec<PluginStatus> {
+        let slots = self.slots.read().unwrap_or_else(PoisonError::into_inner);
+        slots.values().map(|slot| slot.steered().status()).collect()
+    }
+
+    /// The files of all plugins that come from one.
+    pub fn files(&self) -> Vec<PluginFile> {
+        let slots = self.slots.read().unwrap_or_else(PoisonError::into_inner);
+        let file = |slot: &AnySlot| {
+            let spec = slot.steered().spec();
+            let Source::File(path) = &spec.source else { return None };
+            Some(PluginFile { name: spec.name.clone(), path: path.clone(), digest: slot.steered().offered() })
+        };
+        slots.values().filter_map(file).collect()
+    }
+
+    fn find(&self, name: &str) -> Option<AnySlot> {
+        self.slots.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    }
+
+    fn known(&self, name: &str) -> Result<AnySlot, SteerError> {
+        self.find(name).ok_or_else(|| {
+            let slots = self.slots.read().unwrap_or_else(PoisonError::into_inner);
+            let known = slots.keys().cloned().collect::<Vec<_>>().join(", ");
+            SteerError::NoSuchPlugin { plugin: name.to_owned(), known }
+        })
+    }
+
+    fn seat_handlers(&self, slots: &BTreeMap<String, AnySlot>) {
+        let mut handlers = self.handlers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut old = std::mem::take(&mut *handlers);
+        for (name, slot) in slots {
+            let AnySlot::EventHandler { slot, is_new } = slot else { continue };
+            let is_new = is_new.swap(false, Ordering::AcqRel);
+            let kept = old.iter().position(|(other, _)| other == name && !is_new);
+            let handler = match kept {
+                Some(place) => old.swap_remove(place).1,
+                None => Arc::new(HandlerSeat(Arc::clone(slot))),
+            };
+            handlers.push((name.clone(), handler));
+        }
+    }
+}
+
+/// Every plugin that a configuration names.
+pub fn specs(config: &Config) -> Vec<Spec> {
+    let folder = config.plugin_folder();
+    config.plugins.iter().map(|(name, plugin)| Spec::new(name, plugin, &folder)).collect()
+}
+
+/// With the bundled plugins where nothing else is said.
+fn with_bundled(mut specs: Vec<Spec>) -> Vec<Spec> {
+    let decides_everywhere = |spec: &Spec| spec.role == Role::Policy && spec.jobs.is_empty() && !spec.shadow;
+    let bundled = [
+        ("default-policy", Role::Policy, specs.iter().any(decides_everywhere)),
+        ("log", Role::EventHandler, specs.iter().any(|spec| spec.role == Role::EventHandler)),
+    ];
+    for (name, role, is_said) in bundled {
+        if !is_said {
+            let mut spec = Spec::bundled(name, role);
+            if specs.iter().any(|spec| spec.name == name) {
+                spec.name = format!("bundled:{name}");
+            }
+            specs.push(spec);
+        }
+    }
+    specs
+}
+
+/// Who decides for whom.
+fn table(slots: &BTreeMap<String, AnySlot>, metrics: &Arc<Metrics>) -> Table {
+    let policies: Vec<(Arc<Spec>, PolicySeat)> = slots
+        .values()
+        .filter_map(|slot| match slot {
+            AnySlot::Policy(policy) => Some((slot.steered().spec(), PolicySeat(Arc::clone(policy)))),
+            AnySlot::EventHandler { .. } => None,
+        })
+        .collect();
+    let (everywhere, others): (Vec<_>, Vec<_>) =
+        policies.into_iter().partition(|(spec, _)| spec.jobs.is_empty() && !spec.shadow);
+    let otherwise = everywhere.into_iter().next().map(|(_, seat)| seat);
+    let otherwise = otherwise.unwrap_or_else(|| {
+        PolicySeat(Arc::new(Slot::new(Spec::bundled("default-policy", Role::Policy), Arc::clone(metrics))))
+    });
+    let mut table = Table::new(Arc::new(otherwise));
+    for (spec, seat) in others {
+        let everything = ["*".to_owned()];
+        match (spec.shadow, spec.jobs.is_empty()) {
+            (true, true) => table.shadow(&everything, Arc::new(seat)),
+            (true, false) => table.shadow(&spec.jobs, Arc::new(seat)),
+            (false, _) => table.assign(&spec.jobs, Arc::new(seat)),
+        }
+    }
+    table
+}
+
+pub(super) fn role_name(role: Role) -> &'static str {
+    match role {
+        Role::Policy => "policy",
+        Role::EventHandler => "event-handler",
+    }
+}
+
+pub(super) async fn fetch(name: &str, source: Source) -> Result<Code, SteerError> {
+    let fetched = tokio::task::spawn_blocking(move || source.fetch()).await?;
+    fetched.map_err(|source| SteerError::Load { plugin: name.to_owned(), source })
+}
