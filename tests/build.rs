@@ -10,12 +10,14 @@ fn main() -> ExitCode {
         packages: &[
             ("tidegate-hostile-handler", "TIDEGATE_HOSTILE_HANDLER"),
             ("tidegate-hostile-policy", "TIDEGATE_HOSTILE_POLICY"),
+            ("tidegate-http-handler", "TIDEGATE_HTTP_HANDLER"),
         ],
         sources: &[
             "guests/Cargo.toml",
             "guests/Cargo.lock",
             "guests/hostile-handler",
             "guests/hostile-policy",
+            "guests/http-handler",
             "../wit",
         ],
     })

@@ -110,7 +110,7 @@ impl Daemon {
         let metrics = Arc::new(Metrics::default());
         let registry = Arc::new(registry(&config, Arc::clone(&metrics))?);
         // A plugin that does not load takes no job from the others; a start with none at all is a mistake.
-        registry.take(registry.prepare(specs(&config), Strictness::Some).await?);
+        registry.take(registry.prepare(specs(&config)?, Strictness::Some).await?);
         let links = Arc::new(Links::default());
         links.replace(connect(&links, &config)?);
         let address = config.admin.listen;
@@ -220,7 +220,7 @@ impl Daemon {
         config.check()?;
         let token = config.admin.token(&config.folder)?;
         let links = connect(&self.links, config)?;
-        let plugins = self.registry.prepare(specs(config), Strictness::All).await?;
+        let plugins = self.registry.prepare(specs(config)?, Strictness::All).await?;
         Ok(Prepared { token, links, plugins })
     }
 

@@ -14,7 +14,7 @@ use tidegate::event::{EventHandler, Events, HandlerError};
 use tidegate::flink::{RestClient, RestOptions};
 use tidegate::metrics::Metrics;
 use tidegate::model::{JobEvent, JobId, JobKey};
-use tidegate::plugin::{Limits, Runtime, Source, WasmPolicy};
+use tidegate::plugin::{Grants, Limits, LoadError, Runtime, Source, WasmEventHandler, WasmPolicy};
 use tidegate::policy::Policy;
 use tidegate::simulate::{Cluster, ClusterOptions, JobShape, ManualClock, Rescale};
 use tidegate::state::{MemoryStateStore, StateKey, StateStore};
@@ -49,6 +49,7 @@ pub struct Scenario {
     options: Configuration,
     cluster: ClusterOptions,
     policies: Policies,
+    handlers: Vec<Arc<dyn EventHandler>>,
 }
 
 /// A host that looks after one simulated cluster.
@@ -76,6 +77,7 @@ impl Scenario {
             options: OPTIONS.into_iter().collect(),
             cluster: ClusterOptions::default(),
             policies: Policies::new(bundled_policy()),
+            handlers: Vec::new(),
         }
     }
 
@@ -100,6 +102,13 @@ impl Scenario {
         self
     }
 
+    /// Another one that is told of every event.
+    #[must_use]
+    pub fn event_handler(mut self, handler: Arc<dyn EventHandler>) -> Self {
+        self.handlers.push(handler);
+        self
+    }
+
     /// Starts the cluster and the host. Nothing is looked at yet.
     pub async fn start(self) -> Host {
         let clock = ManualClock::starting_at(START);
@@ -112,7 +121,9 @@ impl Scenario {
 
         let metrics = Arc::new(Metrics::default());
         let told = Arc::new(Recorder::default());
-        let (events, deliveries) = Events::start(vec![told.clone()], Arc::clone(&metrics));
+        let mut handlers = self.handlers;
+        handlers.push(told.clone());
+        let (events, deliveries) = Events::start(handlers, Arc::clone(&metrics));
         let store = Arc::new(MemoryStateStore::default());
         let records = Arc::new(Records::default());
         let news = records.subscribe();
@@ -275,10 +286,30 @@ pub fn hostile_policy_within(deadline: Duration) -> Arc<dyn Policy> {
     load("hostile", &Source::File(env!("TIDEGATE_HOSTILE_POLICY").into()), limits)
 }
 
-fn load(name: &str, source: &Source, limits: Limits) -> Arc<WasmPolicy> {
+/// The event handler that misbehaves as its events' reasons say. Compiled each time.
+pub fn hostile_handler(limits: Limits, grants: Grants) -> Arc<WasmEventHandler> {
+    let source = Source::File(env!("TIDEGATE_HOSTILE_HANDLER").into());
+    let handler = WasmEventHandler::load("hostile", &source, limits, grants, runtime(), Arc::default());
+    Arc::new(handler.expect("a handler that fits"))
+}
+
+/// The event handler that sends requests as its events say. Compiled each time.
+///
+/// # Errors
+/// When it is not granted any.
+pub fn http_handler(limits: Limits, grants: Grants) -> Result<Arc<WasmEventHandler>, LoadError> {
+    let source = Source::File(env!("TIDEGATE_HTTP_HANDLER").into());
+    WasmEventHandler::load("http", &source, limits, grants, runtime(), Arc::default()).map(Arc::new)
+}
+
+/// The one runtime of the process.
+fn runtime() -> &'static Runtime {
     static RUNTIME: OnceLock<Runtime> = OnceLock::new();
-    let runtime = RUNTIME.get_or_init(|| Runtime::new().expect("an engine"));
-    let policy = WasmPolicy::load(name, source, limits, runtime, Arc::default());
+    RUNTIME.get_or_init(|| Runtime::new().expect("an engine"))
+}
+
+fn load(name: &str, source: &Source, limits: Limits) -> Arc<WasmPolicy> {
+    let policy = WasmPolicy::load(name, source, limits, runtime(), Arc::default());
     Arc::new(policy.expect("a policy that fits"))
 }
 

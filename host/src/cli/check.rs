@@ -29,7 +29,7 @@ impl Check {
         }
         let runtime = Builder::new_multi_thread().enable_all().build().context("starting the async runtime")?;
         let registry = registry(&config, Arc::new(Metrics::default()))?;
-        runtime.block_on(registry.prepare(specs(&config), Strictness::All))?;
+        runtime.block_on(registry.prepare(specs(&config)?, Strictness::All))?;
         let (clusters, plugins) = (config.clusters.len(), config.plugins.len());
         println!("ok: {clusters} cluster(s), {plugins} plugin(s) beside the bundled ones");
         Ok(())

@@ -51,6 +51,16 @@ pub enum ConfigError {
         /// What is wrong, and what to do.
         reason: String,
     },
+    /// A setting of a plugin cannot be used.
+    #[error("`{setting}` of plugin `{plugin}`: {reason}")]
+    Plugin {
+        /// Which plugin.
+        plugin: String,
+        /// Which setting.
+        setting: &'static str,
+        /// What is wrong, and what to do.
+        reason: String,
+    },
     /// A setting of a cluster cannot be used.
     #[error("`{setting}` of cluster `{cluster}`: {reason}")]
     Cluster {

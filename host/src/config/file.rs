@@ -181,9 +181,11 @@ mod tests {
         assert_eq!(options.get("job.autoscaler.enabled"), Some("true"));
         let plugin = &config.plugins["my-policy"];
         assert_eq!((plugin.role, plugin.jobs.as_slice()), (Role::Policy, ["orders/*".to_owned()].as_slice()));
-        let limits = plugin.limits.limits();
+        let limits = plugin.limits();
         assert_eq!((limits.deadline, limits.memory), (Duration::from_secs(1), 64 << 20));
         assert_eq!(limits, crate::plugin::Limits::default(), "the example shows the defaults");
+        let pager = &config.plugins["pager"];
+        assert_eq!((pager.role, pager.grant.http.len(), pager.grant.secrets.len()), (Role::EventHandler, 1, 1));
     }
 
     #[test]

@@ -2,13 +2,13 @@
 
 use std::fmt;
 use std::num::NonZeroU16;
+use std::path::Path;
 
 use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use super::Span;
-use super::span::bytes;
-use crate::plugin::{Fallback, Limits, OnFailure, Source};
+use super::{ConfigError, GrantConfig, LimitsConfig};
+use crate::plugin::{Fallback, Grants, Limits, OnFailure, Source};
 
 /// One `[plugin.<name>]` table.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -25,6 +25,9 @@ pub struct PluginConfig {
     /// What a call may use.
     #[serde(default)]
     pub limits: LimitsConfig,
+    /// What it may touch.
+    #[serde(default)]
+    pub grant: GrantConfig,
     /// What is done when it fails.
     #[serde(default, deserialize_with = "on_failure")]
     pub on_failure: OnFailure,
@@ -44,10 +47,32 @@ impl PluginConfig {
             source,
             jobs: Vec::new(),
             limits: LimitsConfig::default(),
+            grant: GrantConfig::default(),
             on_failure: OnFailure::default(),
             max_failures: three(),
             shadow: false,
         }
+    }
+
+    /// What the plugin called `name` may touch. Reads secrets from the environment and from files.
+    ///
+    /// # Errors
+    /// When something that is granted is not where it should be, or plugins of this role have no grants.
+    pub fn grants(&self, name: &str, folder: &Path) -> Result<Grants, ConfigError> {
+        if self.role == Role::Policy && !self.grant.is_empty() {
+            let reason = "a policy can be granted nothing: it is a pure function of what it is shown, so that decisions \
+                          can be replayed";
+            return Err(ConfigError::Plugin { plugin: name.to_owned(), setting: "grant", reason: reason.to_owned() });
+        }
+        self.grant.grants(name, folder)
+    }
+
+    /// What a call may use: what is configured, over the defaults of the role.
+    pub fn limits(&self) -> Limits {
+        self.limits.over(match self.role {
+            Role::Policy => Limits::default(),
+            Role::EventHandler => Limits::of_event_handlers(),
+        })
     }
 }
 
@@ -66,40 +91,6 @@ pub enum Role {
     Policy,
     /// Is told.
     EventHandler,
-}
-
-/// The `limits` of a plugin; what is absent has its default.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
-pub struct LimitsConfig {
-    /// Wall-clock time of a call.
-    pub deadline: Option<Span>,
-    /// Bytes of linear memory.
-    #[serde(deserialize_with = "bytes")]
-    pub memory: Option<usize>,
-    /// Bytes that one crossing may carry from the guest to the host.
-    #[serde(deserialize_with = "bytes")]
-    pub crossing: Option<usize>,
-    /// Bytes of log lines per call.
-    #[serde(deserialize_with = "bytes")]
-    pub log: Option<usize>,
-    /// Calls at the same time.
-    pub concurrency: Option<std::num::NonZeroU16>,
-}
-
-impl LimitsConfig {
-    /// These limits over the defaults.
-    pub fn limits(&self) -> Limits {
-        let default = Limits::default();
-        Limits {
-            deadline: self.deadline.map_or(default.deadline, |deadline| deadline.0),
-            memory: self.memory.unwrap_or(default.memory),
-            crossing: self.crossing.unwrap_or(default.crossing),
-            log: self.log.unwrap_or(default.log),
-            concurrency: self.concurrency.map_or(default.concurrency, |calls| usize::from(calls.get())),
-            ..default
-        }
-    }
 }
 
 fn source<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Source, D::Error> {

@@ -7,14 +7,19 @@ use tokio::task::yield_now;
 use tokio::time;
 use tracing::warn;
 use wasmtime::component::ResourceTable;
-use wasmtime::{Store, UpdateDeadline};
-use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime::{Store, Trap, UpdateDeadline};
+use wasmtime_wasi::{I32Exit, WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
+use super::engine::STACK;
 use super::error::chain;
+use super::grants::Granted;
+use super::http::Gate;
 use super::limits::StoreGuard;
 use super::log::{GuestLog, Level};
+use super::quota::Quota;
 use super::sandbox::Sandbox;
-use super::{CallError, Limits, Runtime};
+use super::{ByteSize, CallError, Limits, Runtime};
 
 /// Handles (streams, timers, views) that a guest may hold at once: each costs the host some memory.
 const HANDLES: usize = 1000;
@@ -23,6 +28,9 @@ const HANDLES: usize = 1000;
 pub(super) struct State {
     pub(super) table: ResourceTable,
     pub(super) log: GuestLog,
+    pub(super) quota: Quota,
+    http: WasiHttpCtx,
+    gate: Gate,
     wasi: WasiCtx,
     limits: StoreGuard,
 }
@@ -33,18 +41,30 @@ impl WasiView for State {
     }
 }
 
+impl WasiHttpView for State {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView { hooks: &mut self.gate, table: &mut self.table, ctx: &mut self.http }
+    }
+}
+
 /// Runs the calls of one plugin within its limits.
 pub(super) struct Caller {
     name: String,
     runtime: Runtime,
     limits: Limits,
+    granted: Granted,
     turns: Semaphore,
 }
 
 impl Caller {
-    pub(super) fn new(name: &str, runtime: &Runtime, limits: Limits) -> Self {
+    pub(super) fn new(name: &str, runtime: &Runtime, limits: Limits, granted: Granted) -> Self {
         let turns = Semaphore::new(limits.concurrency);
-        Self { name: name.to_owned(), runtime: runtime.clone(), limits, turns }
+        Self { name: name.to_owned(), runtime: runtime.clone(), limits, granted, turns }
+    }
+
+    /// For a plugin that is granted nothing.
+    pub(super) fn pure(name: &str, runtime: &Runtime, limits: Limits) -> Self {
+        Self::new(name, runtime, limits, Granted::default())
     }
 
     /// The plugin's name.
@@ -55,6 +75,11 @@ impl Caller {
     /// The most that a sandbox may collect of a guest's standard output.
     pub(super) fn output_limit(&self) -> usize {
         self.limits.log
+    }
+
+    /// What the plugin may touch.
+    pub(super) fn granted(&self) -> &Granted {
+        &self.granted
     }
 
     /// Calls into a fresh instance: `work` instantiates and calls, in the store that it is lent.
@@ -76,10 +101,7 @@ impl Caller {
         let deadline = self.limits.deadline;
         let answer = match time::timeout(deadline, work(&mut store)).await {
             Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(error)) if store.data().limits.is_memory_denied() => {
-                Err(CallError::OutOfMemory { limit: self.limits.memory, source: chain(error) })
-            }
-            Ok(Err(error)) => Err(CallError::Trapped { source: chain(error) }),
+            Ok(Err(error)) => Err(self.explain(error, &store.data().limits)),
             Err(_) => Err(CallError::DeadlineExceeded { deadline }),
         };
         let log = &mut store.data_mut().log;
@@ -95,8 +117,16 @@ impl Caller {
     fn store(&self, job: &str, wasi: WasiCtx) -> Store<State> {
         let mut table = ResourceTable::new();
         table.set_max_capacity(HANDLES);
-        let state =
-            State { table, log: GuestLog::new(&self.name, job, self.limits.log), wasi, limits: self.limits.of_store() };
+        let limits = &self.limits;
+        let state = State {
+            table,
+            log: GuestLog::new(&self.name, job, limits.log),
+            quota: Quota::new(limits.files, limits.file_bytes),
+            http: WasiHttpCtx::new(),
+            gate: Gate::new(&self.name, job, self.granted.http.clone(), limits),
+            wasi,
+            limits: limits.of_store(),
+        };
         let mut store = Store::new(self.runtime.engine(), state);
         store.limiter(|state| &mut state.limits);
         store.set_hostcall_fuel(self.limits.crossing);
@@ -107,6 +137,32 @@ impl Caller {
         store.set_epoch_deadline(2);
         store.epoch_deadline_callback(|_| Ok(UpdateDeadline::YieldCustom(1, Box::pin(yield_now()))));
         store
+    }
+
+    /// Which limit a guest ran into, if any: wasmtime's words are those of any abort for most of them.
+    fn explain(&self, error: wasmtime::Error, guard: &StoreGuard) -> CallError {
+        let limits = &self.limits;
+        if guard.is_memory_denied() {
+            return CallError::OutOfMemory { limit: ByteSize(limits.memory), source: chain(error) };
+        }
+        if guard.is_table_denied() {
+            return CallError::OutOfTables { limit: limits.table_elements, source: chain(error) };
+        }
+        if matches!(error.downcast_ref(), Some(Trap::StackOverflow)) {
+            return CallError::StackExhausted { limit: ByteSize(STACK) };
+        }
+        if error.downcast_ref::<I32Exit>().is_some() {
+            return CallError::Exited;
+        }
+        let source = chain(error);
+        let words = source.to_string();
+        if words.contains("fuel allocated for hostcalls has been exhausted") {
+            CallError::CrossedTooMuch { limit: ByteSize(limits.crossing) }
+        } else if words.contains("resource limit exceeded") {
+            CallError::TooManyInstances { limit: limits.instances, source }
+        } else {
+            CallError::Trapped { source }
+        }
     }
 
     async fn turn<'a>(&self, turns: &'a Semaphore) -> Result<tokio::sync::SemaphorePermit<'a>, CallError> {

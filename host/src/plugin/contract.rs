@@ -18,16 +18,35 @@ pub(super) struct Contract {
 /// What every guest may import because language runtimes do so on their own; behind it is nothing, see `sandbox`.
 const BASE: [&str; 6] = ["wasi:cli", "wasi:clocks", "wasi:filesystem", "wasi:io", "wasi:random", "wasi:sockets"];
 
+/// What a plugin is given beside its contract's own imports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Given {
+    /// Nothing, ever: its kind is a pure function.
+    Nothing,
+    /// What the operator grants.
+    ByGrant {
+        /// Whether there is a place that it may send requests to.
+        http: bool,
+    },
+}
+
+/// What can be granted: a package, and how a grant is written.
+const GRANTABLE: &str = "wasi:http";
+const HOW_TO_GRANT: &str = "`grant = { http = [\"host:port\"] }`";
+
+/// The only versions of WASI that are served.
+const WASI: &str = "0.2";
+
 impl Contract {
-    /// What keeps `component` from fitting, in words for the operator.
-    pub(super) fn misfit(&self, engine: &Engine, component: &Component) -> Option<String> {
+    /// What keeps the component of plugin `name` from fitting, in words for the operator.
+    pub(super) fn misfit(&self, name: &str, given: Given, engine: &Engine, component: &Component) -> Option<String> {
         let shape = component.component_type();
         let exports: Vec<&str> = shape.exports(engine).map(|(name, _)| name).collect();
         let imports: Vec<&str> = shape.imports(engine).map(|(name, _)| name).collect();
-        self.compare(&imports, &exports)
+        self.compare(name, given, &imports, &exports)
     }
 
-    fn compare(&self, imports: &[&str], exports: &[&str]) -> Option<String> {
+    fn compare(&self, plugin: &str, given: Given, imports: &[&str], exports: &[&str]) -> Option<String> {
         let wanted = format!("{}/{}", self.package, self.export);
         match exports.iter().map(|name| split(name)).find(|(name, _)| *name == wanted) {
             None => {
@@ -43,7 +62,10 @@ impl Contract {
         for import in imports {
             let (name, version) = split(import);
             let package = name.split('/').next().unwrap_or(name);
-            if BASE.contains(&package) {
+            if package.starts_with("wasi:") {
+                if let Some(misfit) = wasi(plugin, given, package, name, version) {
+                    return Some(misfit);
+                }
                 continue;
             }
             if !self.imports.contains(&name) {
@@ -59,6 +81,27 @@ impl Contract {
     fn serves(&self, version: &str) -> bool {
         version.rsplit_once('.').is_some_and(|(minor, _)| minor == self.version)
     }
+}
+
+/// What keeps an import of WASI's from being served.
+fn wasi(plugin: &str, given: Given, package: &str, name: &str, version: &str) -> Option<String> {
+    if !BASE.contains(&package) {
+        let refused = match given {
+            _ if package != GRANTABLE => "which no plugin is given".to_owned(),
+            Given::ByGrant { http: true } => String::new(),
+            Given::ByGrant { http: false } => format!("which plugin `{plugin}` is not granted: {HOW_TO_GRANT}"),
+            Given::Nothing => {
+                "which plugins of this kind are never granted: they are pure functions; a JavaScript one is \
+                 built without it by `-d http -d fetch-event`"
+                    .to_owned()
+            }
+        };
+        if !refused.is_empty() {
+            return Some(format!("it needs `{name}`, {refused}"));
+        }
+    }
+    let minor = version.rsplit_once('.').map_or(version, |(minor, _)| minor);
+    (minor != WASI).then(|| format!("it needs `{name}` {version}, this host serves {WASI}"))
 }
 
 /// An import's or export's name without its version, and the version.
@@ -95,10 +138,12 @@ mod tests {
                 vec!["tidegate:policy/scaling@0.2.0"],
                 Some("it exports `tidegate:policy/scaling` 0.2.0, this host serves 0.1"),
             ),
+            (vec!["wasi:cli/run@0.3.0"], vec![scaling], Some("it needs `wasi:cli/run` 0.3.0, this host serves 0.2")),
+            (vec!["wasi:nn/graph@0.2.0"], vec![scaling], Some("it needs `wasi:nn/graph`, which no plugin is given")),
             (
-                vec!["wasi:http/outgoing-handler@0.2.6"],
+                vec!["acme:secret/vault@1.0.0"],
                 vec![scaling],
-                Some("it needs `wasi:http/outgoing-handler`, which this kind of plugin is not given"),
+                Some("it needs `acme:secret/vault`, which this kind of plugin is not given"),
             ),
             (
                 vec!["tidegate:host/log@0.3.0"],
@@ -106,7 +151,21 @@ mod tests {
                 Some("it needs `tidegate:host/log` 0.3.0, this host serves 0.1"),
             ),
         ] {
-            assert_eq!(POLICY.compare(&imports, &exports).as_deref(), expected, "{imports:?} {exports:?}");
+            let misfit = POLICY.compare("x", Given::Nothing, &imports, &exports);
+            assert_eq!(misfit.as_deref(), expected, "{imports:?} {exports:?}");
         }
+    }
+
+    #[test]
+    fn what_is_not_granted_is_told_with_the_way_to_grant_it() {
+        let compare = |given, import| POLICY.compare("x", given, &[import], &["tidegate:policy/scaling@0.1.0"]);
+        let http = "wasi:http/outgoing-handler@0.2.6";
+        let refused = compare(Given::ByGrant { http: false }, http).unwrap();
+        let expected = "it needs `wasi:http/outgoing-handler`, which plugin `x` is not granted: \
+                        `grant = { http = [\"host:port\"] }`";
+        assert_eq!(refused, expected);
+        assert!(compare(Given::Nothing, http).unwrap().contains("are never granted"));
+        assert_eq!(compare(Given::ByGrant { http: true }, http), None);
+        assert!(compare(Given::ByGrant { http: true }, "wasi:http/types@0.3.0").unwrap().contains("serves 0.2"));
     }
 }

@@ -11,9 +11,9 @@ use tracing::warn;
 use wasmtime::component::Component;
 use wasmtime::{Config, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
 
-use super::LoadError;
 use super::cache::CodeCache;
 use super::error::chain;
+use super::{Limits, LoadError};
 use crate::model::Digest;
 
 /// How often a running guest yields to the executor. A deadline is noticed at most this much late, or twice this much in
@@ -29,8 +29,8 @@ const KEPT_MEMORY: usize = 1 << 20;
 /// Bytes of a table that do.
 const KEPT_TABLE: usize = 16 << 10;
 
-/// The largest linear memory that any plugin's limit can allow.
-const LARGEST_MEMORY: usize = 256 << 20;
+/// Bytes of stack that a guest has: wasmtime's own default, which host functions called by it share.
+pub(super) const STACK: usize = 512 << 10;
 
 /// Compiles plugins and runs their calls. Cheap to clone.
 #[derive(Clone)]
@@ -117,12 +117,12 @@ fn config() -> Config {
         .total_memories(INSTANCES)
         .total_tables(INSTANCES * 20)
         .total_stacks(INSTANCES)
-        .max_memory_size(LARGEST_MEMORY)
+        .max_memory_size(Limits::MOST_MEMORY)
         .max_memories_per_module(1)
         .max_tables_per_module(4)
         .max_component_instance_size(4 << 20)
         .max_core_instance_size(4 << 20)
-        .table_elements(20_000)
+        .table_elements(Limits::MOST_TABLE_ELEMENTS)
         .max_unused_warm_slots(4)
         // What a call of the usual size has written is cleared in place, which is cheaper than to hand the pages back to
         // the system after each call and to fault them in again in the next.
@@ -132,6 +132,7 @@ fn config() -> Config {
     config
         .epoch_interruption(true)
         .parallel_compilation(false)
+        .max_wasm_stack(STACK)
         .cranelift_opt_level(OptLevel::Speed)
         .allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
     config

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use super::ByteSize;
+
 /// A component that cannot become a plugin.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -73,6 +75,12 @@ pub enum LoadError {
         #[source]
         source: Cause,
     },
+    /// What it is granted cannot be given to it.
+    #[error("a grant cannot be used: {reason}")]
+    Grant {
+        /// What is wrong, and what to do.
+        reason: String,
+    },
     /// It failed when it was started on trial.
     #[error("`{origin}` does not start")]
     Trial {
@@ -101,15 +109,57 @@ pub enum CallError {
         deadline: Duration,
     },
     /// The guest gave up after it was denied more memory.
-    #[error("asked for more memory than its limit of {limit} bytes")]
+    #[error("asked for more memory than its limit of {limit}")]
     OutOfMemory {
+        /// The limit, over all its memories.
+        limit: ByteSize,
+        /// wasmtime's words.
+        #[source]
+        source: Cause,
+    },
+    /// The guest gave up after it was denied longer tables.
+    #[error("asked for more table elements than its limit of {limit}")]
+    OutOfTables {
+        /// The limit, over all its tables.
+        limit: usize,
+        /// wasmtime's words.
+        #[source]
+        source: Cause,
+    },
+    /// The component is made of too many parts to be started.
+    #[error("is made of more parts than its limit of {limit}")]
+    TooManyInstances {
         /// The limit.
         limit: usize,
         /// wasmtime's words.
         #[source]
         source: Cause,
     },
-    /// The guest gave up, broke a rule of WebAssembly, or used more than a limit.
+    /// The guest recursed too deep.
+    #[error("ran out of its stack of {limit}")]
+    StackExhausted {
+        /// The stack of every guest.
+        limit: ByteSize,
+    },
+    /// The guest handed too much to the host at once.
+    #[error("handed more to the host at once than its limit of {limit}")]
+    CrossedTooMuch {
+        /// The limit.
+        limit: ByteSize,
+    },
+    /// The guest ended itself, as a process would.
+    #[error("exited instead of answering")]
+    Exited,
+    /// Something that the guest was granted is not there.
+    #[error("cannot be given the folder `{path}` that it is granted")]
+    Ungrantable {
+        /// The folder.
+        path: String,
+        /// Why.
+        #[source]
+        source: Cause,
+    },
+    /// The guest gave up, or broke a rule of WebAssembly.
     #[error("trapped")]
     Trapped {
         /// wasmtime's words.
@@ -128,6 +178,26 @@ pub enum CallError {
         /// What is wrong with it.
         reason: String,
     },
+}
+
+impl CallError {
+    /// One stable word for metrics and settings.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::DeadlineExceeded { .. } => "deadline",
+            Self::Busy { .. } => "busy",
+            Self::OutOfMemory { .. } => "memory",
+            Self::OutOfTables { .. } => "tables",
+            Self::TooManyInstances { .. } => "instances",
+            Self::StackExhausted { .. } => "stack",
+            Self::CrossedTooMuch { .. } => "crossing",
+            Self::Exited => "exit",
+            Self::Ungrantable { .. } => "grant",
+            Self::Trapped { .. } => "trap",
+            Self::Failed { .. } => "failed",
+            Self::Malformed { .. } => "answer",
+        }
+    }
 }
 
 /// The words of the component runtime.

@@ -7,12 +7,14 @@ use tidegate_common::time::Timestamp;
 use wasmtime::component::{HasSelf, Linker};
 
 use super::call::{Caller, State};
-use super::contract::Contract;
+use super::contract::{Contract, Given};
 use super::cpu::measured;
+use super::files;
+use super::grants::Granted;
 use super::kind::Kind;
 use super::load::{Code, Source, load};
 use super::sandbox::Sandbox;
-use super::{CallError, Limits, LoadError, Runtime, Spec};
+use super::{CallError, Grants, Limits, LoadError, Runtime, Spec};
 use crate::event::{EventHandler, HandlerError};
 use crate::metrics::Metrics;
 use crate::model::{EventKind, JobEvent};
@@ -47,33 +49,42 @@ impl WasmEventHandler {
     /// Loads an event handler. Compiling takes long: not for async threads.
     ///
     /// # Errors
-    /// When the source cannot be read, is no component or does not fit the contract.
+    /// When the source cannot be read, is no component, does not fit the contract, or a grant cannot be used.
     pub fn load(
         name: &str,
         source: &Source,
         limits: Limits,
+        grants: Grants,
         runtime: &Runtime,
         metrics: Arc<Metrics>,
     ) -> Result<Self, LoadError> {
-        Self::build(name, &source.fetch()?, limits, runtime, metrics)
+        Self::build(name, &source.fetch()?, limits, grants, runtime, metrics)
     }
 
     /// Makes one of code that was read before. Compiling takes long: not for async threads.
     ///
     /// # Errors
-    /// When it is no component or does not fit the contract.
+    /// When it is no component, does not fit the contract, or a grant cannot be used.
     pub fn build(
         name: &str,
         code: &Code,
         limits: Limits,
+        grants: Grants,
         runtime: &Runtime,
         metrics: Arc<Metrics>,
     ) -> Result<Self, LoadError> {
+        let granted = Granted::new(grants)?;
+        let has_http = granted.http.is_some();
         let link = |linker: &mut Linker<State>| {
+            files::link(linker)?;
+            if has_http {
+                wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)?;
+            }
             bindings::EventHandler::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
         };
-        let pre = load(runtime, code, &CONTRACT, link, bindings::EventHandlerPre::new)?;
-        Ok(Self { caller: Caller::new(name, runtime, limits), pre, metrics })
+        let given = Given::ByGrant { http: has_http };
+        let pre = load(runtime, name, code, &CONTRACT, given, link, bindings::EventHandlerPre::new)?;
+        Ok(Self { caller: Caller::new(name, runtime, limits, granted), pre, metrics })
     }
 
     /// Hands over no events at all, to see whether the handler starts.
@@ -86,7 +97,7 @@ impl WasmEventHandler {
 
     async fn call(&self, events: &[JobEvent]) -> Result<(), CallError> {
         let events: Vec<wit::Event> = events.iter().map(from_event).collect();
-        let sandbox = Sandbox::plain(self.caller.output_limit());
+        let sandbox = Sandbox::granted(self.caller.granted(), self.caller.output_limit())?;
         let call = self.caller.call("", sandbox, async |store| {
             let guest = self.pre.instantiate_async(&mut *store).await?;
             guest.tidegate_event_handler_handler().call_handle(store, &events).await
@@ -101,7 +112,7 @@ impl WasmEventHandler {
 #[async_trait]
 impl Kind for WasmEventHandler {
     fn make(spec: &Spec, code: &Code, runtime: &Runtime, metrics: Arc<Metrics>) -> Result<Self, LoadError> {
-        Self::build(&spec.name, code, spec.limits.clone(), runtime, metrics)
+        Self::build(&spec.name, code, spec.limits.clone(), spec.grants.clone(), runtime, metrics)
     }
 
     async fn on_trial(&self) -> Result<(), CallError> {

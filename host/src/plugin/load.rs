@@ -9,7 +9,7 @@ use thiserror::Error;
 use wasmtime::component::{InstancePre, Linker};
 
 use super::call::State;
-use super::contract::Contract;
+use super::contract::{Contract, Given};
 use super::error::chain;
 use super::{LoadError, Runtime};
 use crate::model::Digest;
@@ -114,8 +114,10 @@ impl fmt::Debug for Code {
 /// Takes long: not for async threads.
 pub(super) fn load<P>(
     runtime: &Runtime,
+    name: &str,
     code: &Code,
     contract: &Contract,
+    given: Given,
     link: impl FnOnce(&mut Linker<State>) -> wasmtime::Result<()>,
     fit: impl FnOnce(InstancePre<State>) -> wasmtime::Result<P>,
 ) -> Result<P, LoadError> {
@@ -126,7 +128,7 @@ pub(super) fn load<P>(
     let component = runtime
         .compile(code.digest, &code.bytes)
         .map_err(|error| LoadError::Compile { origin: origin.clone(), source: chain(error) })?;
-    if let Some(misfit) = contract.misfit(runtime.engine(), &component) {
+    if let Some(misfit) = contract.misfit(name, given, runtime.engine(), &component) {
         return Err(LoadError::Misfit { origin, contract: contract.package, misfit });
     }
     let mut linker = Linker::new(runtime.engine());

@@ -11,7 +11,7 @@ use wasmtime::Store;
 use wasmtime::component::{HasSelf, Linker, Resource};
 
 use super::call::{Caller, State};
-use super::contract::Contract;
+use super::contract::{Contract, Given};
 use super::cpu::measured;
 use super::kind::Kind;
 use super::load::{Code, Source, load};
@@ -97,8 +97,8 @@ impl WasmPolicy {
     ) -> Result<Self, LoadError> {
         let link =
             |linker: &mut Linker<State>| bindings::Policy::add_to_linker::<_, HasSelf<State>>(linker, |state| state);
-        let pre = load(runtime, code, &CONTRACT, link, bindings::PolicyPre::new)?;
-        Ok(Self { caller: Caller::new(name, runtime, limits), pre, metrics })
+        let pre = load(runtime, name, code, &CONTRACT, Given::Nothing, link, bindings::PolicyPre::new)?;
+        Ok(Self { caller: Caller::pure(name, runtime, limits), pre, metrics })
     }
 
     /// Starts the policy once on trial and logs who it says it is.

@@ -14,7 +14,7 @@ use super::seat::{HandlerSeat, PolicySeat};
 use super::slot::Slot;
 use super::steer::{AnySlot, open};
 use super::{Offer, PluginStatus, Runtime, Source, Spec, SteerError};
-use crate::config::{Config, Role};
+use crate::config::{Config, ConfigError, Role};
 use crate::control::{Policies, Table, Views};
 use crate::event::EventHandler;
 use crate::metrics::Metrics;
@@ -242,9 +242,12 @@ impl Registry {
 }
 
 /// Every plugin that a configuration names.
-pub fn specs(config: &Config) -> Vec<Spec> {
-    let folder = config.plugin_folder();
-    config.plugins.iter().map(|(name, plugin)| Spec::new(name, plugin, &folder)).collect()
+///
+/// # Errors
+/// When something that one of them is granted cannot be given to it.
+pub fn specs(config: &Config) -> Result<Vec<Spec>, ConfigError> {
+    let plugins = config.plugin_folder();
+    config.plugins.iter().map(|(name, plugin)| Spec::new(name, plugin, &plugins, &config.folder)).collect()
 }
 
 /// With the bundled plugins where nothing else is said.

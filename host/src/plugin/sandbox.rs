@@ -3,9 +3,13 @@
 use std::time::Duration;
 
 use tidegate_common::time::Timestamp;
+use wasmtime_wasi::filesystem::FsPerms;
 use wasmtime_wasi::random::Deterministic;
 use wasmtime_wasi::{HostMonotonicClock, HostWallClock, WasiCtx};
 
+use super::CallError;
+use super::error::chain;
+use super::grants::{Folder, Granted};
 use super::output::Output;
 
 /// A guest's WASI context, and what it writes to its standard streams.
@@ -33,11 +37,20 @@ impl Sandbox {
         Self { wasi, output }
     }
 
-    /// For guests with effects: real clocks and random numbers; files, network and environment only by grant.
-    pub(super) fn plain(output_limit: usize) -> Self {
+    /// For guests with effects: real clocks and random numbers; files and environment only by grant.
+    ///
+    /// # Errors
+    /// When the granted folder is not there.
+    pub(super) fn granted(granted: &Granted, output_limit: usize) -> Result<Self, CallError> {
         let output = Output::new(output_limit);
-        let wasi = WasiCtx::builder().stdout(output.clone()).stderr(output.clone()).build();
-        Self { wasi, output }
+        let mut wasi = WasiCtx::builder();
+        wasi.stdout(output.clone()).stderr(output.clone()).envs(&granted.env);
+        if let Some(Folder { path, write }) = &granted.folder {
+            let may = if *write { FsPerms::ReadWrite } else { FsPerms::ReadOnly };
+            wasi.preopened_dir(path, "/", may)
+                .map_err(|error| CallError::Ungrantable { path: path.display().to_string(), source: chain(error) })?;
+        }
+        Ok(Self { wasi: wasi.build(), output })
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use super::{Limits, OnFailure, Source};
-use crate::config::{PluginConfig, Role};
+use super::{Grants, Limits, OnFailure, Source};
+use crate::config::{ConfigError, PluginConfig, Role};
 
 /// A plugin as it is to be run: its table in the configuration, paths resolved and defaults filled in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +16,8 @@ pub struct Spec {
     pub source: Source,
     /// What a call may use.
     pub limits: Limits,
+    /// What it may touch.
+    pub grants: Grants,
     /// The jobs that it is for, as `cluster/job` with `*` for any text. Empty: all.
     pub jobs: Vec<String>,
     /// What is done when it fails.
@@ -27,14 +29,22 @@ pub struct Spec {
 }
 
 impl Spec {
-    /// From its table; relative paths are taken from `folder`.
-    pub fn new(name: &str, config: &PluginConfig, folder: &Path) -> Self {
-        let PluginConfig { role, source, jobs, limits, on_failure, max_failures, shadow } = config;
+    /// From its table: a relative path of its own is taken from `plugins`, one of what it is granted from `folder`.
+    ///
+    /// # Errors
+    /// When something that it is granted cannot be given to it.
+    pub fn new(name: &str, config: &PluginConfig, plugins: &Path, folder: &Path) -> Result<Self, ConfigError> {
+        Ok(Self::granted(name, config, plugins, config.grants(name, folder)?))
+    }
+
+    fn granted(name: &str, config: &PluginConfig, plugins: &Path, grants: Grants) -> Self {
+        let PluginConfig { role, source, jobs, limits: _, grant: _, on_failure, max_failures, shadow } = config;
         Self {
             name: name.to_owned(),
             role: *role,
-            source: source.relative_to(folder),
-            limits: limits.limits(),
+            source: source.relative_to(plugins),
+            limits: config.limits(),
+            grants,
             jobs: jobs.clone(),
             on_failure: *on_failure,
             max_failures: u32::from(max_failures.get()),
@@ -45,11 +55,14 @@ impl Spec {
     /// A plugin that the host carries, with every default.
     pub fn bundled(name: &str, role: Role) -> Self {
         let config = PluginConfig::of(role, Source::Bundled(name.to_owned()));
-        Self::new(name, &config, Path::new(""))
+        Self::granted(name, &config, Path::new(""), Grants::default())
     }
 
     /// Whether a version has to be built again to run as `other` says.
     pub(super) fn builds_as(&self, other: &Self) -> bool {
-        self.role == other.role && self.source == other.source && self.limits == other.limits
+        self.role == other.role
+            && self.source == other.source
+            && self.limits == other.limits
+            && self.grants == other.grants
     }
 }

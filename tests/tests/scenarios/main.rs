@@ -3,8 +3,10 @@
 
 mod advisory;
 mod api;
+mod grants;
 mod growth;
 mod hostile;
+mod hostile_handlers;
 mod identity;
 mod isolation;
 mod log;

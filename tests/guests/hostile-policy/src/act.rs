@@ -1,6 +1,14 @@
 //! What it does instead of deciding.
 
+use std::collections::hash_map::RandomState;
+use std::env;
+use std::fs;
+use std::hash::BuildHasher;
 use std::hint::black_box;
+use std::io::Read;
+use std::net::TcpStream;
+use std::thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::bindings::exports::tidegate::policy::scaling::{Column, Decision, Event, Failure, Severity, Verdict};
 use crate::bindings::tidegate::host::log::{Level, write};
@@ -25,6 +33,21 @@ pub(crate) fn on_view(act: &str, view: &View) -> Result<Decision, Failure> {
         "spin" => spin(),
         "hoard" => hoard(),
         "panic" => panic!("on purpose"),
+        "exit" => std::process::exit(3),
+        "sleep" => {
+            thread::sleep(Duration::from_secs(3600));
+            decision(hold())
+        }
+        "exhaust" => decision(Verdict::Hold(deep(1 << 40).to_string())),
+        "ask-without-end" => loop {
+            black_box(view.vertices());
+        },
+        "evaluate-nan" => {
+            let column =
+                Column { metric: "LOAD".to_owned(), current: vec![f64::NAN; vertices.len()], average: Vec::new() };
+            Decision { evaluated: vec![column], ..decision(scale(vertices, 0)) }
+        }
+        "gamble" => decision(Verdict::Hold(gamble())),
         "recurse" => decision(Verdict::Hold(recurse(0).to_string())),
         "log" => loop {
             write(Level::Info, "all work and no play");
@@ -64,6 +87,30 @@ pub(crate) fn on_view(act: &str, view: &View) -> Result<Decision, Failure> {
         }
         _ => return Err(Failure::Executing(format!("nothing is known of `{act}`"))),
     })
+}
+
+/// Everything that could differ from one call to the next.
+fn gamble() -> String {
+    let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let heap = Box::new(0_u8);
+    let mut input = String::new();
+    let read = std::io::stdin().read_to_string(&mut input).ok();
+    let facts = [
+        format!("{time:?} {:?}", Instant::now()),
+        format!("random {} {}", RandomState::new().hash_one(1), RandomState::new().hash_one(1)),
+        format!("heap {:p}", &raw const *heap),
+        format!("environment {:?} {:?}", env::vars().collect::<Vec<_>>(), env::args().collect::<Vec<_>>()),
+        format!("input {read:?} {input:?}"),
+        format!("files {:?} {:?}", fs::read_dir("/").is_ok(), fs::write("/x", "x").is_ok()),
+        format!("network {:?}", TcpStream::connect("127.0.0.1:1").map_err(|error| error.kind())),
+    ];
+    facts.join("; ")
+}
+
+/// Recursion that no loop can stand for, and that keeps nothing in the guest's memory.
+#[inline(never)]
+fn deep(left: u64) -> u64 {
+    if left == 0 { 0 } else { deep(left - 1).wrapping_mul(31) ^ left }
 }
 
 fn spin() -> ! {
