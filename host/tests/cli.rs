@@ -15,7 +15,14 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 fn tidegate(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_tidegate")).args(arguments).output().unwrap()
+    command().args(arguments).output().unwrap()
+}
+
+/// The command, its files not in the home of whoever runs the tests.
+fn command() -> Command {
+    let mut it = Command::new(env!("CARGO_BIN_EXE_tidegate"));
+    it.env("XDG_STATE_HOME", env!("CARGO_TARGET_TMPDIR")).env_remove("STATE_DIRECTORY");
+    it
 }
 
 /// Runs what must fail, and returns what it says.
@@ -126,7 +133,7 @@ fn an_admin_port_that_is_taken_is_told() {
 fn an_unreachable_cluster_is_told_once_and_the_daemon_goes_on() {
     let folder = TempDir::new().unwrap();
     let log = folder.path().join("log");
-    let daemon = Command::new(env!("CARGO_BIN_EXE_tidegate"))
+    let daemon = command()
         .args(["run", "--cluster", "http://127.0.0.1:1", "--interval", "100ms", "--listen", "127.0.0.1:0"])
         .stderr(Stdio::from(fs::File::create(&log).unwrap()))
         .spawn()
@@ -146,12 +153,36 @@ fn an_unreachable_cluster_is_told_once_and_the_daemon_goes_on() {
 }
 
 #[test]
+fn a_host_that_was_killed_while_it_compiled_starts_again() {
+    let folder = TempDir::new().unwrap();
+    let log = folder.path().join("log");
+    let start = || {
+        let started = command()
+            .env("XDG_STATE_HOME", folder.path())
+            .args(["run", "--cluster", "http://127.0.0.1:1", "--listen", "127.0.0.1:0"])
+            .stderr(Stdio::from(fs::File::create(&log).unwrap()))
+            .spawn();
+        Ended(started.unwrap())
+    };
+    // Before, within and at the end of what takes seconds here; `Ended` kills without notice.
+    for milliseconds in [50, 1000, 4000] {
+        let killed = start();
+        thread::sleep(Duration::from_millis(milliseconds));
+        drop(killed);
+    }
+    let again = start();
+    wait_for(&log, "started");
+    drop(again);
+    assert!(folder.path().join("tidegate/compiled/files.json").exists());
+}
+
+#[test]
 fn another_configuration_is_taken_and_a_wrong_one_leaves_the_old_in_force() {
     let folder = TempDir::new().unwrap();
     let cluster = |name: &str| format!("[[cluster]]\nname = \"{name}\"\nurl = \"http://127.0.0.1:1\"\n");
     let path = file(&folder, "tidegate.toml", cluster("old"));
     let log = folder.path().join("log");
-    let daemon = Command::new(env!("CARGO_BIN_EXE_tidegate"))
+    let daemon = command()
         .args(["run", "--config", &path, "--listen", "127.0.0.1:0"])
         .stderr(Stdio::from(fs::File::create(&log).unwrap()))
         .spawn()
@@ -183,7 +214,7 @@ fn a_job_is_explained_by_the_daemon_that_looks_after_it() {
     let (log, simulated) = (folder.path().join("log"), folder.path().join("simulated"));
     let start = |arguments: &[&str], log: &Path| {
         let output = fs::File::create(log).unwrap();
-        let command = Command::new(env!("CARGO_BIN_EXE_tidegate")).args(arguments).stderr(output).spawn();
+        let command = command().args(arguments).stderr(output).spawn();
         Ended(command.unwrap())
     };
     let free = || TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
@@ -334,10 +365,8 @@ fn free_address() -> String {
 /// A simulated cluster with jobs `uniform-0001` and so on.
 fn simulated(jobs: &str) -> (Ended, String) {
     let address = free_address();
-    let serving = Command::new(env!("CARGO_BIN_EXE_tidegate"))
-        .args(["simulate", "--listen", &address, "--jobs", jobs, "--vertices", "3"])
-        .spawn()
-        .unwrap();
+    let serving =
+        command().args(["simulate", "--listen", &address, "--jobs", jobs, "--vertices", "3"]).spawn().unwrap();
     let serving = Ended(serving);
     wait_until_open(&address);
     (serving, format!("http://{address}"))
@@ -380,7 +409,7 @@ fn a_live_job_is_recorded_and_replayed() {
     assert_says(&failure(&arguments, 1), &["itself.jsonl.gz` is there already: name another file"]);
 
     let (log, address) = (folder.path().join("log"), free_address());
-    let daemon = Command::new(env!("CARGO_BIN_EXE_tidegate"))
+    let daemon = command()
         .args(["run", "--cluster", &url, "--interval", "100ms", "--listen", &address])
         .args(options)
         .stderr(Stdio::from(fs::File::create(&log).unwrap()))
@@ -402,7 +431,7 @@ fn a_live_job_is_recorded_and_replayed() {
 
     // A daemon that stops ends the recording, and does not wait for it.
     let path = out("stopped.jsonl.gz");
-    let recording = Command::new(env!("CARGO_BIN_EXE_tidegate"))
+    let recording = command()
         .args(["record", "--daemon", &daemon_url, "--job", "uniform-0001", "--out", &path])
         .stderr(Stdio::piped())
         .spawn()
@@ -426,7 +455,7 @@ fn a_recording_that_is_killed_can_be_read() {
     let folder = TempDir::new().unwrap();
     for (signal, name) in [("KILL", "killed.jsonl.gz"), ("TERM", "ended.jsonl.gz")] {
         let path = folder.path().join(name);
-        let recording = Command::new(env!("CARGO_BIN_EXE_tidegate"))
+        let recording = command()
             .args(["record", "--cluster", &url, "--job", "uniform-0001", "--interval", "100ms", "--out"])
             .arg(&path)
             .stderr(Stdio::null())

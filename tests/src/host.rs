@@ -8,13 +8,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tidegate::control::{
-    self, Controller, DecisionRecord, Pace, Pass, Policies, Readiness, Records, ShadowTurns, TapedPass, Taps, Watch,
+    self, Controller, DecisionRecord, Pace, Pass, Policies, Readiness, Records, ShadowTurns, TapedPass, Taps, Views,
+    Watch,
 };
 use tidegate::event::{EventHandler, Events, HandlerError};
 use tidegate::flink::{RestClient, RestOptions};
 use tidegate::metrics::Metrics;
 use tidegate::model::{JobEvent, JobId, JobKey};
-use tidegate::plugin::{Grants, Limits, LoadError, Runtime, Source, WasmEventHandler, WasmPolicy};
+use tidegate::plugin::{Grants, Limits, LoadError, Registry, Runtime, Source, WasmEventHandler, WasmPolicy};
 use tidegate::policy::Policy;
 use tidegate::simulate::{Cluster, ClusterOptions, JobShape, ManualClock, Rescale};
 use tidegate::state::{MemoryStateStore, StateKey, StateStore};
@@ -50,6 +51,7 @@ pub struct Scenario {
     cluster: ClusterOptions,
     policies: Policies,
     handlers: Vec<Arc<dyn EventHandler>>,
+    views: Arc<Views>,
 }
 
 /// A host that looks after one simulated cluster.
@@ -78,6 +80,7 @@ impl Scenario {
             cluster: ClusterOptions::default(),
             policies: Policies::new(bundled_policy()),
             handlers: Vec::new(),
+            views: Arc::default(),
         }
     }
 
@@ -92,6 +95,13 @@ impl Scenario {
     #[must_use]
     pub fn cluster(mut self, options: ClusterOptions) -> Self {
         self.cluster = options;
+        self
+    }
+
+    /// The policies of a registry, as they are in service from pass to pass.
+    #[must_use]
+    pub fn registry(mut self, registry: &Registry) -> Self {
+        (self.policies, self.views) = (registry.policies(), registry.views());
         self
     }
 
@@ -132,7 +142,7 @@ impl Scenario {
         let controller = Controller {
             pass: Arc::new(Pass {
                 policies: self.policies,
-                views: Arc::default(),
+                views: self.views,
                 shadow_turns: ShadowTurns::default(),
                 store: store.clone(),
                 events,

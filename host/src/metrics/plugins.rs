@@ -19,7 +19,6 @@ pub struct PluginMetrics {
     rehearsals: Family<ResultLabels, Counter>,
     active: Family<VersionLabels, Gauge>,
     versions: Family<PluginName, Gauge>,
-    instances: Family<PluginName, Gauge>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -55,7 +54,6 @@ impl PluginMetrics {
         registry.register("plugin_rehearsals", "Decisions beside the policy in service", all.rehearsals.clone());
         registry.register("plugin_active", "1 for the version in service", all.active.clone());
         registry.register("plugin_versions", "Versions in memory", all.versions.clone());
-        registry.register("plugin_instances", "Instances alive", all.instances.clone());
         all
     }
 
@@ -98,10 +96,5 @@ impl PluginMetrics {
     /// So many versions in memory more, or fewer.
     pub fn versions(&self, plugin: &str, change: i64) {
         self.versions.get_or_create(&named(plugin)).inc_by(change);
-    }
-
-    /// So many instances alive more, or fewer.
-    pub fn instances(&self, plugin: &str, change: i64) {
-        self.instances.get_or_create(&named(plugin)).inc_by(change);
     }
 }

@@ -102,6 +102,11 @@ impl Code {
     pub fn new(source: Source, bytes: Vec<u8>) -> Self {
         Self { source, digest: Digest::of(&bytes), bytes }
     }
+
+    /// The component.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
 }
 
 impl fmt::Debug for Code {

@@ -97,15 +97,20 @@ impl Registry {
                 continue;
             }
             let (slot, failed) = open(&self.workshop, spec).await;
-            match failed {
-                None => drop(hope.insert(role, None)),
-                Some(error) if strictness == Strictness::All => return Err(error),
-                Some(error) => {
-                    let cause = InOneText(&error).to_string();
-                    error!(plugin = spec.name, role, error = cause, "plugin cannot be loaded: the others go on");
-                    let in_service = slot.steered().status().active.is_some();
-                    hope.entry(role).or_insert_with(|| (!in_service).then_some(error));
+            let is_served = slot.steered().status().active.is_some();
+            if let Some(error) = failed {
+                if strictness == Strictness::All {
+                    return Err(error);
                 }
+                let cause = InOneText(&error).to_string();
+                error!(plugin = spec.name, role, error = cause, "plugin cannot be loaded: the others go on");
+                // A shadow is missed by nobody.
+                if !is_served && !spec.shadow {
+                    hope.entry(role).or_insert(Some(error));
+                }
+            }
+            if is_served && !spec.shadow {
+                hope.insert(role, None);
             }
             opened.insert(spec.name.clone(), slot);
         }

@@ -60,9 +60,11 @@ impl Spec {
 
     /// Whether a version has to be built again to run as `other` says.
     pub(super) fn builds_as(&self, other: &Self) -> bool {
+        let has_bundled = self.on_failure.wants_bundled() || !other.on_failure.wants_bundled();
         self.role == other.role
             && self.source == other.source
             && self.limits == other.limits
             && self.grants == other.grants
+            && has_bundled
     }
 }

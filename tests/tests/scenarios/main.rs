@@ -14,6 +14,7 @@ mod options;
 mod record;
 mod reload;
 mod stop;
+mod swap;
 mod targets;
 mod waiting;
 

@@ -11,8 +11,11 @@ use tidegate_tests::host::Scenario;
 
 use crate::short_of_three;
 
+/// Not in the home of whoever runs the tests.
+const STATE: &str = concat!("state-dir = \"", env!("CARGO_TARGET_TMPDIR"), "/state\"\n");
+
 fn config(text: &str) -> Config {
-    Config::parse(Path::new("tidegate.toml"), &format!("{text}\n[admin]\nlisten = \"127.0.0.1:0\"")).unwrap()
+    Config::parse(Path::new("tidegate.toml"), &format!("{STATE}{text}\n[admin]\nlisten = \"127.0.0.1:0\"")).unwrap()
 }
 
 fn cluster(name: &str, url: &str, options: &str) -> String {

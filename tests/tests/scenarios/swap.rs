@@ -1,0 +1,276 @@
+//! Policies are exchanged while jobs are scaled: nothing is lost, and a bad one never comes into service.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, LazyLock};
+
+use tempfile::TempDir;
+use tidegate::config::Role;
+use tidegate::metrics::Metrics;
+use tidegate::model::Digest;
+use tidegate::plugin::{
+    Code, Fallback, Offer, OnFailure, PluginStatus, Registry, Runtime, Source, Spec, SteerError, Strictness,
+    VersionState,
+};
+use tidegate_tests::host::{INTERVAL, START, Scenario};
+
+use crate::short_of_three;
+
+/// Compiled code of all tests here: each version is compiled once.
+static COMPILED: LazyLock<TempDir> = LazyLock::new(|| tempfile::tempdir().unwrap());
+static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::with_cache(&COMPILED.path().join("compiled")).unwrap());
+
+fn bundled() -> Code {
+    Source::Bundled("default-policy".to_owned()).fetch().unwrap()
+}
+
+fn hostile() -> Code {
+    Source::File(env!("TIDEGATE_HOSTILE_POLICY").into()).fetch().unwrap()
+}
+
+/// The same component in other bytes: a custom section more.
+fn relabelled(code: &Code, label: u8) -> Code {
+    let bytes = [code.bytes(), &[0, 3, 1, b'v', label]].concat();
+    Code::new(Source::File(PathBuf::from("relabelled.wasm")), bytes)
+}
+
+/// With the bundled policy in service, and these others.
+async fn registry(others: Vec<Spec>) -> (Registry, Arc<Metrics>) {
+    let metrics = Arc::new(Metrics::default());
+    let registry = Registry::new(RUNTIME.clone(), Arc::clone(&metrics), Arc::new(|| START));
+    let prepared = registry.prepare(others, Strictness::All).await.unwrap();
+    registry.take(prepared);
+    (registry, metrics)
+}
+
+fn status(registry: &Registry, name: &str) -> PluginStatus {
+    registry.status().into_iter().find(|status| status.spec.name == name).unwrap()
+}
+
+fn count(metrics: &Metrics, series: &str) -> f64 {
+    let mut text = String::new();
+    metrics.write(&mut text).unwrap();
+    let line = text.lines().find(|line| line.starts_with(series));
+    line.and_then(|line| line.rsplit(' ').next()).map_or(0.0, |number| number.parse().unwrap())
+}
+
+#[tokio::test]
+async fn a_thousand_swaps_lose_no_pass_and_leave_nothing_behind() {
+    const PASSES: usize = 25;
+    const SWAPS: usize = 40;
+    let (registry, metrics) = registry(Vec::new()).await;
+    let (first, second) = (bundled(), relabelled(&bundled(), 1));
+    let offer = registry.offer("default-policy", second.clone()).await.unwrap();
+    assert_eq!(offer, Offer::Active { differences: Vec::new() });
+    let mut host = Scenario::of(["a", "b", "c"].map(short_of_three)).registry(&registry).start().await;
+    for _ in 0..PASSES {
+        host.begin_pass().await;
+        for _ in 0..SWAPS {
+            registry.roll_back("default-policy").unwrap();
+            tokio::task::yield_now().await;
+        }
+        // An odd number of swaps between two passes: each version has its turn.
+        registry.roll_back("default-policy").unwrap();
+        host.finish_all_but(0).await;
+    }
+    for name in ["a", "b", "c"] {
+        let records = host.records(name);
+        assert_eq!(records.len(), PASSES);
+        let mut decided: BTreeMap<Digest, usize> = BTreeMap::new();
+        for record in records {
+            assert_eq!(record.error, None);
+            *decided.entry(record.policy_digest.unwrap()).or_default() += 1;
+        }
+        assert_eq!(
+            decided.keys().copied().collect::<std::collections::BTreeSet<_>>(),
+            [first.digest, second.digest].into()
+        );
+        assert_eq!(host.puts(name).len(), 1, "scaled once, as ever");
+        assert!(!host.events(name, "PluginSwapped").is_empty());
+    }
+    let swaps = count(&metrics, "tidegate_plugin_swaps_total{plugin=\"default-policy\"}");
+    assert_eq!(swaps, (PASSES * (SWAPS + 1) + 2) as f64);
+    assert_eq!(count(&metrics, "tidegate_plugin_versions{plugin=\"default-policy\"}"), 2.0);
+    let mut text = String::new();
+    metrics.write(&mut text).unwrap();
+    assert_eq!(text.matches("tidegate_plugin_active{plugin=\"default-policy\"").count(), 1, "{text}");
+}
+
+#[tokio::test]
+async fn what_is_no_policy_never_comes_into_service_and_says_why() {
+    let (registry, _) = registry(Vec::new()).await;
+    let good = status(&registry, "default-policy").active.unwrap();
+    let truncated = bundled().bytes()[..5000].to_vec();
+    let handler = Source::Bundled("log".to_owned()).fetch().unwrap().bytes().to_vec();
+    for (bytes, words) in [
+        (truncated, "cannot be compiled"),
+        (b"text".to_vec(), "does not start as one"),
+        (b"\0asm\x01\0\0\0".to_vec(), "core module"),
+        (handler, "does not export `tidegate:policy/scaling"),
+    ] {
+        let code = Code::new(Source::File(PathBuf::from("bad.wasm")), bytes);
+        let error = registry.offer("default-policy", code.clone()).await.unwrap_err();
+        assert!(matches!(error, SteerError::Load { .. }), "{error}");
+        let status = status(&registry, "default-policy");
+        assert_eq!(status.active, Some(good));
+        let version = status.versions.iter().find(|version| version.digest == code.digest).unwrap();
+        assert_eq!(version.state, VersionState::Refused);
+        assert!(version.error.as_ref().unwrap().contains(words), "{:?}", version.error);
+        assert_eq!(registry.offer("default-policy", code).await.unwrap(), Offer::Unchanged, "not again on its own");
+    }
+}
+
+#[tokio::test]
+async fn a_policy_that_fails_its_rehearsal_never_decides() {
+    let (registry, metrics) = registry(Vec::new()).await;
+    let job = short_of_three("orders").configured("hostile.act", "panic");
+    let mut host = Scenario::of([job]).registry(&registry).start().await;
+    host.passes(2).await;
+    let error = registry.offer("default-policy", hostile()).await.unwrap_err();
+    assert!(matches!(error, SteerError::Rehearsal { .. }), "{error}");
+    assert_eq!(count(&metrics, "tidegate_plugin_loads_total{plugin=\"default-policy\",result=\"not_rehearsed\"}"), 1.0);
+    host.passes(5).await;
+    assert!(host.records("orders").iter().all(|record| record.policy_digest == Some(bundled().digest)));
+    assert_eq!(host.puts("orders").len(), 1);
+}
+
+#[tokio::test]
+async fn what_a_new_policy_decides_differently_is_shown() {
+    let (registry, _) = registry(Vec::new()).await;
+    let mut host = Scenario::of([short_of_three("orders")]).registry(&registry).start().await;
+    host.passes(9).await;
+    let Offer::Active { differences } = registry.offer("default-policy", hostile()).await.unwrap() else {
+        panic!("it is new");
+    };
+    assert_eq!(differences.len(), 1);
+    assert_eq!(differences[0].job_name, "orders");
+    assert_ne!(differences[0].in_service, differences[0].rehearsed);
+    assert_eq!(status(&registry, "default-policy").versions[0].differences, differences);
+}
+
+/// A policy that fails in every pass, put in service before there was anything to rehearse on.
+async fn failing(on_failure: OnFailure) -> tidegate_tests::host::Host {
+    let spec = Spec { on_failure, ..Spec::bundled("default-policy", Role::Policy) };
+    let (registry, _) = registry(vec![spec]).await;
+    registry.offer("default-policy", hostile()).await.unwrap();
+    let job = short_of_three("orders").configured("hostile.act", "panic");
+    let mut host = Scenario::of([job]).registry(&registry).start().await;
+    host.passes(12).await;
+    let suspended = status(&registry, "default-policy");
+    assert_eq!(suspended.versions[0].state, VersionState::Suspended);
+    assert_eq!(registry.offer("default-policy", hostile()).await.unwrap(), Offer::Unchanged);
+    host
+}
+
+#[tokio::test]
+async fn a_policy_that_fails_three_times_in_a_row_holds_if_nothing_else_is_said() {
+    let host = failing(OnFailure::default()).await;
+    assert!(host.puts("orders").is_empty());
+    let told = host.events("orders", "PluginSuspended");
+    assert_eq!(told.len(), 1);
+    assert_eq!(told[0].at, START.plus(INTERVAL * 3), "at once");
+    assert!(told[0].event.message.contains("it failed 3 time(s) in a row"), "{}", told[0].event.message);
+    assert!(host.last("orders").error.as_ref().unwrap().contains("is not in service"));
+}
+
+#[tokio::test]
+async fn a_policy_that_fails_gives_way_to_the_one_before_or_the_bundled_one() {
+    for choice in [Fallback::Previous, Fallback::Bundled] {
+        let host = failing(OnFailure { call: choice, ..OnFailure::default() }).await;
+        assert_eq!(host.last("orders").policy_digest, Some(bundled().digest));
+        assert_eq!(host.events("orders", "PluginSwapped").len(), 1);
+        assert_eq!(host.puts("orders").len(), 1, "and its jobs are scaled");
+    }
+}
+
+#[tokio::test]
+async fn at_a_start_a_policy_that_does_not_load_holds_its_own_jobs_only() {
+    let metrics = Arc::new(Metrics::default());
+    let registry = Registry::new(RUNTIME.clone(), metrics, Arc::new(|| START));
+    let gone = || Source::File(PathBuf::from("/nowhere/p.wasm"));
+    let broken = |jobs: &[&str]| Spec {
+        source: gone(),
+        jobs: jobs.iter().map(|&job| job.to_owned()).collect(),
+        ..Spec::bundled("broken", Role::Policy)
+    };
+    let refused = registry.prepare(vec![broken(&["*/victim"])], Strictness::All).await.err().unwrap();
+    assert!(matches!(refused, SteerError::Load { .. }), "{refused}");
+    let refused = registry.prepare(vec![broken(&[])], Strictness::Some).await.err().unwrap();
+    assert!(matches!(refused, SteerError::Load { .. }), "there is no other: {refused}");
+
+    registry.take(registry.prepare(vec![broken(&["*/victim"])], Strictness::Some).await.unwrap());
+    let mut host = Scenario::of(["victim", "orders"].map(short_of_three)).registry(&registry).start().await;
+    host.passes(8).await;
+    assert!(host.last("victim").error.as_ref().unwrap().contains("cannot be loaded"));
+    assert_eq!((host.puts("victim").len(), host.puts("orders").len()), (0, 1));
+
+    // Its file comes: it decides.
+    let code = Code::new(gone(), bundled().bytes().to_vec());
+    assert!(matches!(registry.offer("broken", code).await.unwrap(), Offer::Active { .. }));
+    host.pass().await;
+    assert_eq!((&host.last("victim").error, host.puts("victim").len()), (&None, 1));
+}
+
+#[tokio::test]
+async fn an_operator_suspends_and_resumes() {
+    let (registry, _) = registry(Vec::new()).await;
+    let mut host = Scenario::of([short_of_three("orders")]).registry(&registry).start().await;
+    host.passes(2).await;
+    registry.suspend("default-policy").unwrap();
+    assert!(matches!(registry.suspend("default-policy"), Err(SteerError::NotInService { .. })));
+    host.passes(3).await;
+    assert!(host.last("orders").error.as_ref().unwrap().contains("an operator suspended it"));
+    registry.resume("default-policy").await.unwrap();
+    host.passes(3).await;
+    assert_eq!((&host.last("orders").error, host.puts("orders").len()), (&None, 1));
+    assert!(matches!(registry.roll_back("default-policy"), Err(SteerError::NothingBefore { .. })));
+    assert!(matches!(registry.suspend("nobody"), Err(SteerError::NoSuchPlugin { .. })));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_shadow_decides_and_never_acts() {
+    let source = Source::File(env!("TIDEGATE_HOSTILE_POLICY").into());
+    let shadow = Spec { source, shadow: true, ..Spec::bundled("shadow", Role::Policy) };
+    let (registry, _) = registry(vec![shadow]).await;
+    let job = short_of_three("orders").configured("hostile.act", "panic");
+    let mut host = Scenario::of([job]).registry(&registry).start().await;
+    host.passes(9).await;
+    assert!(host.records("orders").iter().all(|record| record.error.is_none() && record.policy == "default-policy"));
+    assert_eq!(host.puts("orders").len(), 1);
+    let failed = "tidegate_plugin_rehearsals_total{plugin=\"shadow\",result=\"failed\"}";
+    for _ in 0..200 {
+        if host.metrics().contains(failed) {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    panic!("{}", host.metrics());
+}
+
+#[tokio::test]
+async fn damaged_compiled_code_is_compiled_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let load = |runtime: &Runtime| {
+        let code = Source::Bundled("log".to_owned()).fetch().unwrap();
+        let limits = tidegate::plugin::Limits::default();
+        tidegate::plugin::WasmEventHandler::build("log", &code, limits, runtime, Arc::default()).unwrap()
+    };
+    let files = || {
+        let engines = std::fs::read_dir(folder.path().join("modules")).unwrap();
+        let files = engines.flat_map(|engine| std::fs::read_dir(engine.unwrap().path()).unwrap());
+        let files = files.map(|file| file.unwrap().path()).filter(|path| path.extension().is_none());
+        files.map(|path| (std::fs::read(&path).unwrap(), path)).collect::<Vec<_>>()
+    };
+    load(&Runtime::with_cache(folder.path()).unwrap()).try_out().await.unwrap();
+    let written = files();
+    assert_eq!(written.len(), 1);
+    let (good, path) = &written[0];
+    let mut flipped = good.clone();
+    let middle = flipped.len() / 2;
+    flipped[middle] ^= 1;
+    for damaged in [flipped, good[..middle].to_vec(), Vec::new()] {
+        std::fs::write(path, damaged).unwrap();
+        load(&Runtime::with_cache(folder.path()).unwrap()).try_out().await.unwrap();
+        assert_eq!(&files(), &written, "it is as it was");
+    }
+}
