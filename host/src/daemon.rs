@@ -11,8 +11,7 @@ use thiserror::Error;
 use tidegate_common::configuration::Configuration;
 use tidegate_common::time::Timestamp;
 use tokio::net::TcpListener;
-use tokio::sync::mpsc::Receiver;
-use tokio::sync::watch::{self, Sender};
+use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::timeout;
 use tracing::{error, info, warn};
@@ -22,12 +21,13 @@ use crate::config::{Changes, ClusterConfig, Config, ConfigError, Token};
 use crate::control::{Cluster, Controller, Fleet, Pace, Pass, Readiness, Records, ShadowTurns, Taps};
 use crate::event::Events;
 use crate::flink::{FlinkError, InvalidRestOptions, JobManager, Links, NewLinks};
+use crate::follow::{Sources, follow, watched};
 use crate::metrics::Metrics;
 use crate::model::Digest;
 use crate::plugin::{LoadError, PreparedPlugins, Registry, Runtime, SteerError, Strictness, specs};
 use crate::reload::Reloads;
 use crate::state::MemoryStateStore;
-use crate::watch::{Change, Found, Kind, Pace as WatchPace, WatchOptions, Watched, Watcher};
+use crate::watch::{Pace as WatchPace, WatchOptions, Watcher};
 
 /// How long passes under way may take to end after a stop is asked for.
 const GRACE: Duration = Duration::from_secs(20);
@@ -47,8 +47,8 @@ pub struct Daemon {
     fleet: Fleet,
     deliveries: JoinSet<()>,
     server: JoinSet<io::Result<()>>,
-    /// Held for as long as files are watched.
-    _watcher: Watcher,
+    watcher: Watcher,
+    sources: Arc<Sources>,
     config_file: watch::Receiver<Option<Digest>>,
 }
 
@@ -142,12 +142,16 @@ impl Daemon {
 
         let (stop, stopped) = watch::channel(false);
         let reloads = Arc::new(Reloads::new(Arc::clone(&metrics), now()));
+        let sources = Arc::new(Sources::default());
+        sources.look_in(&config);
         let mut server = JoinSet::new();
         let scrape = Scrape::new(metrics, readiness, Arc::clone(&records), Arc::clone(&links));
         let admin = Admin {
             scrape,
             records: Arc::clone(&records),
             taps: Arc::clone(&taps),
+            registry: Arc::clone(&registry),
+            sources: Arc::clone(&sources),
             reloads: Arc::clone(&reloads),
             access: Arc::clone(&access),
         };
@@ -160,10 +164,9 @@ impl Daemon {
         let pace = WatchPace { rescan: config.plugin_files.rescan.0, ..WatchPace::default() };
         let (watcher, changes) = Watcher::start(WatchOptions { pace, is_polling: false }).map_err(StartError::Watch)?;
         let (news, config_file) = watch::channel(None);
-        watcher.watch(watched(&config));
-        tokio::spawn(follow(changes, news));
+        watcher.watch(watched(&config, &registry));
+        tokio::spawn(follow(changes, Arc::clone(&registry), Arc::clone(&sources), news));
         info!(admin = %address, interval = ?config.control.interval.0, "started");
-        let _watcher = watcher;
         Ok(Self {
             config,
             records,
@@ -178,7 +181,8 @@ impl Daemon {
             fleet,
             deliveries,
             server,
-            _watcher,
+            watcher,
+            sources,
             config_file,
         })
     }
@@ -232,6 +236,8 @@ impl Daemon {
         self.registry.take(plugins);
         self.pass.events.change(self.registry.handlers(), &mut self.deliveries);
         self.fleet.look_after(clusters(&config, &self.links));
+        self.sources.look_in(&config);
+        self.watcher.watch(watched(&config, &self.registry));
         let changes = Changes::between(&self.config, &config);
         self.reloads.took(&changes, now());
         self.config = config;
@@ -296,29 +302,6 @@ struct Prepared {
     token: Option<Token>,
     links: NewLinks,
     plugins: PreparedPlugins,
-}
-
-/// The files that are watched.
-fn watched(config: &Config) -> Vec<Watched> {
-    let config_file =
-        config.file.iter().map(|file| Watched { path: file.path.clone(), kind: Kind::Text, known: Some(file.digest) });
-    config_file.collect()
-}
-
-/// Hands on what is found in watched files.
-async fn follow(mut changes: Receiver<Change>, config_file: Sender<Option<Digest>>) {
-    while let Some(Change { path, found }) = changes.recv().await {
-        let path = path.display();
-        match found {
-            Found::Content(content) => {
-                config_file.send_replace(Some(Digest::of(&content)));
-            }
-            Found::Gone => warn!(%path, "the configuration's file is gone: what it said stays in force"),
-            Found::Unreadable(reason) => {
-                warn!(%path, reason, "the configuration's file cannot be read: what it said stays in force");
-            }
-        }
-    }
 }
 
 fn connect(links: &Links, config: &Config) -> Result<NewLinks, StartError> {

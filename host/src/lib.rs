@@ -25,4 +25,5 @@ pub mod watch;
 
 pub mod daemon;
 pub mod demo;
+pub mod follow;
 pub mod reload;

@@ -90,6 +90,11 @@ impl Daemon {
         read(&url).map_err(|source| HarnessError::Http { url, source: Box::new(source) })
     }
 
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// Its process id.
     pub fn process_id(&self) -> u32 {
         self.process.id()

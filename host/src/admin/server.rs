@@ -13,8 +13,10 @@ use axum::routing::get;
 use tokio::net::TcpListener;
 
 use super::refusal::Refusal;
-use super::{Access, Scrape, access, jobs, record};
+use super::{Access, Scrape, access, jobs, plugins, record};
 use crate::control::{Records, Taps};
+use crate::follow::Sources;
+use crate::plugin::Registry;
 use crate::reload::Reloads;
 
 /// What the routes show.
@@ -25,6 +27,10 @@ pub struct Admin {
     pub records: Arc<Records>,
     /// Who records jobs.
     pub taps: Arc<Taps>,
+    /// The plugins.
+    pub registry: Arc<Registry>,
+    /// What is wrong with their files.
+    pub sources: Arc<Sources>,
     /// What came of the last reload of the configuration.
     pub reloads: Arc<Reloads>,
     /// Who may use the API.
@@ -46,11 +52,12 @@ pub async fn serve(
 fn routes(admin: Arc<Admin>) -> Router {
     let api = Router::new()
         .merge(jobs::routes())
+        .merge(plugins::routes())
         .merge(record::routes())
         .fallback(|| async { Refusal::not_found("there is no such thing below /api/v1") })
         .layer(from_fn_with_state(Arc::clone(&admin.access), access::check));
     Router::new()
-        .route("/", get(|| async { "tidegate: /healthz /readyz /metrics /api/v1/jobs\n" }))
+        .route("/", get(|| async { "tidegate: /healthz /readyz /metrics /api/v1/jobs /api/v1/plugins\n" }))
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))

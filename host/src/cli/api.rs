@@ -12,8 +12,8 @@ use ureq::{Agent, Body};
 
 use crate::config::{AdminConfig, Config, Token};
 
-/// How long the daemon may take to answer.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long the daemon may take to answer: a large plugin is compiled meanwhile.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Bytes of an answer that are read at most.
 const MOST: u64 = 64 << 20;
@@ -90,6 +90,16 @@ impl Api {
             None => request,
         };
         self.answer(request.call())
+    }
+
+    /// Asks the daemon to do what `path` says.
+    pub(super) fn post<T: DeserializeOwned>(&self, path: &[&str]) -> Result<T> {
+        let request = self.agent.post(self.at(path));
+        let request = match &self.token {
+            Some(token) => request.header("authorization", format!("Bearer {}", token.reveal())),
+            None => request,
+        };
+        self.answer(request.send_empty())
     }
 
     fn at(&self, path: &[&str]) -> String {

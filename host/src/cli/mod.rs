@@ -7,6 +7,7 @@ mod demo;
 mod explain;
 mod flags;
 mod logging;
+mod plugin;
 mod record;
 mod replay;
 mod run;
@@ -34,6 +35,7 @@ enum Command {
     Demo(demo::Demo),
     Check(check::Check),
     Explain(explain::Explain),
+    Plugin(plugin::Plugin),
     Record(record::Record),
     Replay(replay::Replay),
     #[command(hide = true)]
@@ -48,6 +50,7 @@ impl Cli {
             Command::Demo(demo) => demo.run(),
             Command::Check(check) => check.run(),
             Command::Explain(explain) => explain.run(),
+            Command::Plugin(plugin) => plugin.run(),
             Command::Record(record) => record.run(),
             Command::Replay(replay) => replay.run(),
             Command::Simulate(simulate) => simulate.run(),

@@ -11,6 +11,7 @@ mod identity;
 mod isolation;
 mod log;
 mod options;
+mod plugin_files;
 mod record;
 mod reload;
 mod stop;

@@ -1,0 +1,274 @@
+//! `/api/v1/plugins`: which version of each plugin is in service, which is not and why, and what to do about it.
+
+use std::error::Error;
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde::{Deserialize, Serialize};
+use tidegate_common::time::Timestamp;
+use tracing::info;
+
+use super::Admin;
+use super::refusal::Refusal;
+use crate::config::Role;
+use crate::control::Difference;
+use crate::follow::Sources;
+use crate::plugin::{Limits, Offer, PluginStatus, Registry, Source, SteerError, VersionStatus};
+use crate::reload::ReloadState;
+
+/// Its routes.
+pub(super) fn routes() -> Router<Arc<Admin>> {
+    Router::new().route("/plugins", get(list)).route("/plugins/{name}/{action}", post(steer))
+}
+
+/// The answer of the list.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Plugins {
+    /// Every plugin, by name.
+    pub plugins: Vec<Plugin>,
+    /// Components in the plugins' folder that no plugin of the configuration comes from: they are not used.
+    pub unnamed_files: Vec<String>,
+    /// How the configuration stands.
+    pub configuration: Configuration,
+}
+
+/// One plugin.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Plugin {
+    /// Its name in the configuration.
+    pub name: String,
+    /// Such as `policy`.
+    pub role: String,
+    /// `bundled:<name>`, or a file.
+    pub source: String,
+    /// Why the source cannot be had now; what is in service stays.
+    pub source_lacks: Option<String>,
+    /// `active`, `shadow` for a policy that only rehearses, or `out of service`.
+    pub state: String,
+    /// Why it is out of service.
+    pub reason: Option<String>,
+    /// The SHA-256 of the version in service.
+    pub active: Option<String>,
+    /// The jobs of a policy, as `cluster/job`; empty for all.
+    pub jobs: Vec<String>,
+    /// Failures of the version in service in a row.
+    pub failures: u32,
+    /// So many in a row take it out of service.
+    pub max_failures: u32,
+    /// What a call may use.
+    pub limits: PluginLimits,
+    /// Its versions, the newest first.
+    pub versions: Vec<PluginVersion>,
+}
+
+/// What a call may use.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PluginLimits {
+    /// Milliseconds on the clock.
+    pub deadline_ms: u64,
+    /// Bytes of linear memory.
+    pub memory: usize,
+    /// Bytes that one crossing may carry to the host.
+    pub crossing: usize,
+    /// Bytes of log lines.
+    pub log: usize,
+    /// Calls at the same time.
+    pub concurrency: usize,
+}
+
+/// One version.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PluginVersion {
+    /// The SHA-256 of its bytes.
+    pub digest: String,
+    /// Where they came from.
+    pub source: String,
+    /// When they were found, in ISO 8601.
+    pub at: String,
+    /// Such as `active` or `refused`.
+    pub state: String,
+    /// Why it is not in service.
+    pub error: Option<String>,
+    /// What it said differently from the version in service when it rehearsed.
+    pub differences: Vec<PluginDifference>,
+}
+
+/// Two versions of a policy say different things about one job.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PluginDifference {
+    /// The cluster's name.
+    pub cluster: String,
+    /// The job's id.
+    pub job: String,
+    /// The job's name.
+    pub name: String,
+    /// What the version in service says.
+    pub in_service: String,
+    /// What the one that rehearses says.
+    pub rehearsed: String,
+}
+
+/// How the configuration stands.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Configuration {
+    /// Since when that in force is, in ISO 8601.
+    pub in_force_since: String,
+    /// When another one was refused after that.
+    pub refused_at: Option<String>,
+    /// Why.
+    pub error: Option<String>,
+}
+
+/// What came of steering a plugin.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Steered {
+    /// One sentence.
+    pub done: String,
+    /// How the plugin stands now.
+    pub plugin: Plugin,
+}
+
+async fn list(State(admin): State<Arc<Admin>>) -> Result<Json<Plugins>, Refusal> {
+    let (registry, sources) = (Arc::clone(&admin.registry), Arc::clone(&admin.sources));
+    let unnamed = tokio::task::spawn_blocking(move || sources.unnamed(&registry)).await;
+    Ok(Json(Plugins {
+        plugins: admin.registry.status().iter().map(|status| plugin(status, &admin.sources)).collect(),
+        unnamed_files: unnamed.unwrap_or_default(),
+        configuration: configuration(admin.reloads.state()),
+    }))
+}
+
+async fn steer(
+    State(admin): State<Arc<Admin>>,
+    Path((name, action)): Path<(String, String)>,
+) -> Result<Json<Steered>, Refusal> {
+    info!(plugin = name, action, "asked over the API");
+    // A task of its own: who hangs up does not stop half-way what was begun.
+    let (registry, plugin_name) = (Arc::clone(&admin.registry), name.clone());
+    let steered = tokio::spawn(async move { act(&registry, &plugin_name, &action).await });
+    let done = steered.await.map_err(|error| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))??;
+    let statuses = admin.registry.status();
+    let status = statuses.iter().find(|status| status.spec.name == name);
+    let status = status.ok_or_else(|| Refusal::not_found(format!("plugin `{name}` has left meanwhile")))?;
+    Ok(Json(Steered { done, plugin: plugin(status, &admin.sources) }))
+}
+
+async fn act(registry: &Registry, name: &str, action: &str) -> Result<String, Refusal> {
+    let offered = |offer: Offer| match offer {
+        Offer::Unchanged => "nothing has changed".to_owned(),
+        Offer::Active { differences } if differences.is_empty() => "it is in service".to_owned(),
+        Offer::Active { differences } => {
+            format!("it is in service, and decides differently on {} jobs", differences.len())
+        }
+    };
+    let done = match action {
+        "reload" => registry.reload(name).await.map(offered),
+        "rollback" => registry.roll_back(name).map(|digest| format!("version {digest:.12} is in service again")),
+        "suspend" => registry.suspend(name).map(|()| "it is out of service until it is resumed".to_owned()),
+        "resume" => registry.resume(name).await.map(offered),
+        _ => {
+            let reason = format!("`{action}` cannot be done to a plugin: reload, rollback, suspend or resume it");
+            return Err(Refusal::not_found(reason));
+        }
+    };
+    done.map_err(|error| refusal(&error))
+}
+
+fn refusal(error: &SteerError) -> Refusal {
+    let status = match error {
+        SteerError::NoSuchPlugin { .. } => StatusCode::NOT_FOUND,
+        SteerError::NothingBefore { .. } | SteerError::NotInService { .. } | SteerError::NotSuspended { .. } => {
+            StatusCode::CONFLICT
+        }
+        SteerError::Load { .. } | SteerError::Trial { .. } | SteerError::Rehearsal { .. } => {
+            StatusCode::UNPROCESSABLE_ENTITY
+        }
+        SteerError::Interrupted(_) => StatusCode::INTERNAL_SERVER_ERROR,
+    };
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    Refusal::new(status, text)
+}
+
+fn plugin(status: &PluginStatus, sources: &Sources) -> Plugin {
+    let PluginStatus { spec, active, out_of_service, failures, versions } = status;
+    let state = match active {
+        None => "out of service",
+        Some(_) if spec.shadow => "shadow",
+        Some(_) => "active",
+    };
+    Plugin {
+        name: spec.name.clone(),
+        role: role(spec.role).to_owned(),
+        source: spec.source.to_string(),
+        source_lacks: match &spec.source {
+            Source::File(path) => sources.lacks(path),
+            Source::Bundled(_) => None,
+        },
+        state: state.to_owned(),
+        reason: out_of_service.clone(),
+        active: active.map(|digest| digest.to_string()),
+        jobs: spec.jobs.clone(),
+        failures: *failures,
+        max_failures: spec.max_failures,
+        limits: limits(&spec.limits),
+        versions: versions.iter().map(version).collect(),
+    }
+}
+
+const fn role(role: Role) -> &'static str {
+    match role {
+        Role::Policy => "policy",
+        Role::EventHandler => "event-handler",
+    }
+}
+
+fn limits(limits: &Limits) -> PluginLimits {
+    PluginLimits {
+        deadline_ms: u64::try_from(limits.deadline.as_millis()).unwrap_or(u64::MAX),
+        memory: limits.memory,
+        crossing: limits.crossing,
+        log: limits.log,
+        concurrency: limits.concurrency,
+    }
+}
+
+fn version(status: &VersionStatus) -> PluginVersion {
+    let VersionStatus { digest, source, at, state, error, differences } = status;
+    PluginVersion {
+        digest: digest.to_string(),
+        source: source.clone(),
+        at: at.to_string(),
+        state: state.name().to_owned(),
+        error: error.clone(),
+        differences: differences.iter().map(difference).collect(),
+    }
+}
+
+fn difference(difference: &Difference) -> PluginDifference {
+    let Difference { job, job_name, in_service, rehearsed } = difference;
+    PluginDifference {
+        cluster: job.cluster.clone(),
+        job: job.id.to_string(),
+        name: job_name.clone(),
+        in_service: in_service.clone(),
+        rehearsed: rehearsed.clone(),
+    }
+}
+
+fn configuration(state: ReloadState) -> Configuration {
+    let refused = state.last.and_then(|last| Some((last.at, last.error?)));
+    let (refused_at, error): (Option<Timestamp>, Option<String>) = refused.unzip();
+    Configuration {
+        in_force_since: state.in_force_since.to_string(),
+        refused_at: refused_at.map(|at| at.to_string()),
+        error,
+    }
+}

@@ -1,0 +1,203 @@
+//! Plugins whose files change while the daemon runs, as its users do and see it: the real program, asked over its API.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use serde_json::Value;
+use tempfile::TempDir;
+use tidegate::model::Digest;
+use tidegate_tests::daemon::{Daemon, binary};
+use tidegate_tests::host::Scenario;
+
+use crate::short_of_three;
+
+/// The daemon, and a folder with its configuration and its plugins.
+struct Running {
+    folder: TempDir,
+    daemon: Daemon,
+}
+
+impl Running {
+    /// A daemon for the cluster at `url`, whose only policy is `plugins/mine.wasm`.
+    fn with(name: &str, url: &str, policy: &[u8]) -> Self {
+        let folder = TempDir::new().unwrap();
+        // Compiled code is kept from one run of the tests to the next, and nothing else of what a daemon keeps.
+        let state = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        for entry in fs::read_dir(&state).into_iter().flatten().map(|entry| entry.unwrap()) {
+            match entry.path() {
+                path if path.ends_with("compiled") => {}
+                path if path.is_dir() => fs::remove_dir_all(path).unwrap(),
+                path => fs::remove_file(path).unwrap(),
+            }
+        }
+        fs::create_dir(folder.path().join("plugins")).unwrap();
+        fs::write(folder.path().join("plugins/mine.wasm"), policy).unwrap();
+        let config = format!(
+            "state-dir = \"{}\"\n[control]\ninterval = \"100ms\"\n[plugins]\ndirectory = \"plugins\"\n[[cluster]]\n\
+             name = \"c\"\nurl = \"{url}\"\noptions = {{ \"job.autoscaler.enabled\" = true }}\n[plugin.mine]\n\
+             role = \"policy\"\nsource = \"mine.wasm\"\n",
+            state.display()
+        );
+        let path = folder.path().join("tidegate.toml");
+        fs::write(&path, config).unwrap();
+        let daemon = Daemon::run(["--config".as_ref(), path.as_os_str()], folder.path()).unwrap();
+        Self { folder, daemon }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join("plugins").join(name)
+    }
+
+    /// Puts a file in the place of the policy at once, as a careful user does.
+    fn place(&self, content: &[u8]) {
+        fs::write(self.path("mine.tmp"), content).unwrap();
+        fs::rename(self.path("mine.tmp"), self.path("mine.wasm")).unwrap();
+    }
+
+    /// What `tidegate plugin …` says, and whether it succeeds.
+    fn plugin(&self, arguments: &[&str]) -> (bool, String) {
+        plugin(self.daemon.address().to_string().as_str(), arguments)
+    }
+
+    /// How the policy stands.
+    fn mine(&self) -> Value {
+        let (_, said) = self.plugin(&["list", "--json"]);
+        let listed: Value = serde_json::from_str(&said).unwrap();
+        let mut plugins = listed["plugins"].as_array().unwrap().iter();
+        plugins.find(|plugin| plugin["name"] == "mine").unwrap().clone()
+    }
+
+    /// How it stands, once it does so as wanted.
+    async fn mine_is(&self, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        let mut seen = Value::Null;
+        for _ in 0..300 {
+            seen = self.mine();
+            if wanted(&seen) {
+                return seen;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        panic!("{what}: {seen:#}\n{}", self.daemon.log().unwrap());
+    }
+}
+
+fn plugin(address: &str, arguments: &[&str]) -> (bool, String) {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    let mut command = Command::new(BINARY.get_or_init(|| binary().unwrap()));
+    let ran = command.arg("plugin").args(arguments).args(["--daemon", address]).output().unwrap();
+    (ran.status.success(), format!("{}{}", String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr)))
+}
+
+fn bundled(name: &str) -> Vec<u8> {
+    tidegate_bundled::by_name(name).unwrap().to_vec()
+}
+
+/// The bundled policy, as another version that does the same.
+fn version(number: u8) -> Vec<u8> {
+    [bundled("default-policy").as_slice(), &[0, 2, 1, number]].concat()
+}
+
+fn digest(content: &[u8]) -> Value {
+    Digest::of(content).to_string().into()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_policy_that_is_broken_in_any_way_leaves_the_one_in_service_and_says_why() {
+    // The hostile policy traps over this job's options, as soon as it rehearses.
+    let job = short_of_three("orders").configured("hostile.act", "panic");
+    let host = Scenario::of([job]).start().await;
+    let first = version(1);
+    let running = Running::with("plugins-broken", host.url(), &first);
+    running.mine_is("it starts", |mine| mine["active"] == digest(&first)).await;
+
+    let other_contract = replaced(&first, b"tidegate:policy/scaling@0.1.0", b"tidegate:policy/scaling@0.2.0");
+    let hostile = fs::read(env!("TIDEGATE_HOSTILE_POLICY")).unwrap();
+    for (way, broken, words) in [
+        ("truncated", &first[..first.len() / 2], "damaged, truncated"),
+        ("a text", b"#!/bin/sh\necho no policy\n", "is no WebAssembly component"),
+        ("a core module", b"\0asm\x01\0\0\0", "wasm32-wasip2"),
+        ("another role", &bundled("log"), "tidegate:policy/scaling"),
+        ("another version of the contract", &other_contract, "0.2"),
+        ("it traps", &hostile, "failed its rehearsal"),
+    ] {
+        running.place(broken);
+        let is_refused = |mine: &Value| {
+            let newest = &mine["versions"][0];
+            newest["digest"] == digest(broken) && newest["state"] == "refused"
+        };
+        let mine = running.mine_is(way, is_refused).await;
+        let error = mine["versions"][0]["error"].as_str().unwrap();
+        assert!(error.contains(words), "{way}: {error}");
+        assert_eq!((&mine["state"], &mine["active"]), (&"active".into(), &digest(&first)), "{way}");
+        let (listed, said) = running.plugin(&["list"]);
+        let flat = said.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(listed && flat.contains("was refused: ") && flat.contains(words), "{way}:\n{said}");
+    }
+
+    // Written in place, slowly: half of it is never taken.
+    let second = version(2);
+    let mut file = fs::File::create(running.path("mine.wasm")).unwrap();
+    for part in second.chunks(second.len() / 4 + 1) {
+        std::io::Write::write_all(&mut file, part).unwrap();
+        tokio::time::sleep(Duration::from_millis(150)).await;
+    }
+    drop(file);
+    let mine = running.mine_is("it is mended", |mine| mine["active"] == digest(&second)).await;
+    assert_eq!(mine["versions"][0]["state"], "active", "{mine:#}");
+    assert_eq!(mine["versions"][1]["digest"], digest(&hostile), "nothing came between: {mine:#}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn plugins_are_steered_from_the_command_line() {
+    let host = Scenario::of([short_of_three("orders")]).start().await;
+    let (first, second) = (version(1), version(2));
+    let running = Running::with("plugins-steered", host.url(), &first);
+    running.mine_is("it starts", |mine| mine["active"] == digest(&first)).await;
+    let (done, said) = running.plugin(&["rollback", "mine"]);
+    assert!(!done && said.contains("no good version before"), "{said}");
+    running.place(&second);
+    running.mine_is("another is in service", |mine| mine["active"] == digest(&second)).await;
+
+    let (done, said) = running.plugin(&["rollback", "mine"]);
+    assert!(done && said.contains("is in service again"), "{said}");
+    assert_eq!(running.mine()["active"], digest(&first));
+    let (done, said) = running.plugin(&["reload", "mine"]);
+    assert!(done && said.contains("mine: it is in service"), "{said}");
+    assert_eq!(running.mine()["active"], digest(&second));
+    let (done, said) = running.plugin(&["suspend", "mine"]);
+    assert!(done && said.contains("out of service until it is resumed"), "{said}");
+    assert_eq!((&running.mine()["state"], &running.mine()["active"]), (&"out of service".into(), &Value::Null));
+    let (done, said) = running.plugin(&["suspend", "mine"]);
+    assert!(!done && said.contains("is not in service"), "{said}");
+    let (done, said) = running.plugin(&["resume", "mine"]);
+    assert!(done && said.contains("mine: "), "{said}");
+    assert_eq!(running.mine()["active"], digest(&second));
+    let (done, said) = running.plugin(&["reload", "yours"]);
+    assert!(!done && said.contains("there is no plugin `yours`; there are: ") && said.contains("mine"), "{said}");
+
+    // The file goes, and what is in service stays; then it comes back with something else.
+    fs::remove_file(running.path("mine.wasm")).unwrap();
+    let mine = running.mine_is("it is gone", |mine| mine["source_lacks"] == "the file is gone").await;
+    assert_eq!(mine["active"], digest(&second));
+    fs::write(running.path("spare.wasm"), &first).unwrap();
+    running.place(&version(3));
+    let mine = running.mine_is("it is back", |mine| mine["active"] == digest(&version(3))).await;
+    assert_eq!(mine["source_lacks"], Value::Null);
+    let (_, said) = running.plugin(&["list"]);
+    assert!(said.contains("not used, for no [plugin.…] table names it: ") && said.contains("spare.wasm"), "{said}");
+}
+
+/// The same bytes, with another text of the same length wherever the first one stands.
+fn replaced(bytes: &[u8], text: &[u8], with: &[u8]) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    let places: Vec<usize> =
+        bytes.windows(text.len()).enumerate().filter(|(_, it)| *it == text).map(|(place, _)| place).collect();
+    assert!(!places.is_empty());
+    for place in places {
+        bytes[place..place + text.len()].copy_from_slice(with);
+    }
+    bytes
+}
