@@ -12,6 +12,7 @@ fn main() -> ExitCode {
             ("tidegate-log-handler", "TIDEGATE_LOG_HANDLER"),
         ],
         sources: &[
+            "../.cargo",
             "../Cargo.toml",
             "../Cargo.lock",
             "../common",

@@ -1,11 +1,12 @@
 //! The bundled policy without its component: `policy-kit`, called directly.
 
+use std::cell::OnceCell;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use tidegate::model::{
-    Decision, Evaluated, Event, EventKind, Failure, GlobalMetric, Observation, Scalar, ScalingMetric, ShipStrategy,
-    Target, Verdict, Vertex,
+    Columns, Decision, Evaluated, Event, EventKind, Failure, GlobalMetric, Observation, Scalar, ScalingMetric,
+    ShipStrategy, Target, Verdict, Vertex,
 };
 use tidegate::policy::{Policy, PolicyError};
 use tidegate_common::configuration::Configuration;
@@ -28,7 +29,7 @@ impl Policy for NativePolicy {
     }
 
     async fn decide(&self, observation: Arc<Observation>) -> Result<Decision, PolicyError> {
-        match kit::decide(&Seen(&observation)) {
+        match kit::decide(&Seen(&observation, OnceCell::new())) {
             Ok(decision) => into_decision(decision),
             Err(kit::Failure::Evaluating(reason)) => Err(Failure::Evaluating(reason).into()),
             Err(kit::Failure::Executing(reason)) => Err(Failure::Executing(reason).into()),
@@ -36,8 +37,8 @@ impl Policy for NativePolicy {
     }
 }
 
-/// An observation, as the policy sees it.
-struct Seen<'a>(&'a Observation);
+/// An observation, as the policy sees it, and its columns once they were asked for.
+struct Seen<'a>(&'a Observation, OnceCell<Columns>);
 
 impl Seen<'_> {
     fn of_vertices<T>(&self, get: impl Fn(&Vertex) -> T) -> Vec<T> {
@@ -97,7 +98,8 @@ impl View for Seen<'_> {
     }
 
     fn metric(&self, name: &str) -> Option<Vec<f64>> {
-        Some(self.0.metric(ScalingMetric::from_name(name)?))
+        let columns = self.1.get_or_init(|| self.0.columns());
+        Some(columns.of(ScalingMetric::from_name(name)?).to_vec())
     }
 
     fn global_metric(&self, name: &str) -> Option<Vec<f64>> {

@@ -106,7 +106,8 @@ macro_rules! row {
 
             /// The value under `metric`, NaN if none was put.
             pub fn value(&self, metric: $metric) -> f64 {
-                self.get(metric).unwrap_or(f64::NAN)
+                // What was not put is still what it began as.
+                self.values.get(metric as usize).copied().unwrap_or(f64::NAN)
             }
         }
     };

@@ -17,7 +17,7 @@ pub use event::{Event, EventKind, JobEvent};
 pub use ids::{InvalidId, JobId, VertexId};
 pub use job::{Job, JobContext, JobKey, JobStatus};
 pub use metric::{GlobalMetric, GlobalMetrics, ScalingMetric, VertexMetrics};
-pub use observation::Observation;
+pub use observation::{Columns, Observation};
 pub use requirements::{Bounds, InvalidBounds, ResourceRequirements};
 pub use topology::{Edge, IoMetrics, ShipStrategy, Topology, Vertex};
 pub use window::{Sample, Window};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tidegate_common::configuration::Configuration;
 use tidegate_common::time::Timestamp;
 
-use super::{GlobalMetric, JobId, ScalingMetric, Topology, Vertex, Window};
+use super::{GlobalMetric, JobId, ScalingMetric, Topology, Vertex, VertexMetrics, Window};
 
 /// One consistent picture of a running job.
 #[derive(Clone, Debug)]
@@ -41,24 +41,30 @@ impl Observation {
         self.now >= self.window_full_at
     }
 
-    /// One metric over the window, sample by sample: entry `sample * vertices + vertex`. NaN where there is no value.
-    pub fn metric(&self, metric: ScalingMetric) -> Vec<f64> {
-        let mut values = Vec::with_capacity(self.window.len() * self.topology.vertices.len());
+    /// All metrics of all vertices over the window.
+    pub fn columns(&self) -> Columns {
+        let vertices = &self.topology.vertices;
+        let mut columns = vec![Vec::with_capacity(self.window.len() * vertices.len()); ScalingMetric::ALL.len()];
         // Samples have the same vertices nearly always: where one stands in the latest, it is looked for first.
         let places = self.window.latest().map(|latest| {
             let place = |vertex: &Vertex| latest.vertices.binary_search_by_key(&vertex.id, |(id, _)| *id).unwrap_or(0);
-            self.topology.vertices.iter().map(place).collect::<Vec<_>>()
+            vertices.iter().map(place).collect::<Vec<_>>()
         });
+        let places = places.unwrap_or_default();
+        let absent = VertexMetrics::default();
+        let mut rows: Vec<&VertexMetrics> = Vec::with_capacity(vertices.len());
         for sample in self.window.iter() {
-            for (vertex, place) in self.topology.vertices.iter().zip(places.iter().flatten()) {
-                let metrics = match sample.vertices.get(*place) {
-                    Some((id, metrics)) if *id == vertex.id => Some(metrics),
-                    _ => sample.vertex(vertex.id),
-                };
-                values.push(metrics.map_or(f64::NAN, |metrics| metrics.value(metric)));
+            rows.clear();
+            rows.extend(vertices.iter().zip(&places).map(|(vertex, place)| match sample.vertices.get(*place) {
+                Some((id, metrics)) if *id == vertex.id => metrics,
+                _ => sample.vertex(vertex.id).unwrap_or(&absent),
+            }));
+            // Sample by sample, so that its rows are read from memory once for all columns.
+            for (column, metric) in columns.iter_mut().zip(ScalingMetric::ALL) {
+                column.extend(rows.iter().map(|row| row.value(*metric)));
             }
         }
-        values
+        Columns { columns }
     }
 
     /// One metric of the whole job, one entry per sample. NaN where there is no value.
@@ -67,10 +73,24 @@ impl Observation {
     }
 }
 
+/// The metrics of all vertices over a window, each sample by sample: entry `sample * vertices + vertex`. NaN where there
+/// is no value.
+#[derive(Clone, Debug)]
+pub struct Columns {
+    columns: Vec<Vec<f64>>,
+}
+
+impl Columns {
+    /// One metric.
+    pub fn of(&self, metric: ScalingMetric) -> &[f64] {
+        self.columns.get(metric as usize).map_or(&[], Vec::as_slice)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{GlobalMetrics, IoMetrics, Sample, VertexId, VertexMetrics};
+    use crate::model::{GlobalMetrics, IoMetrics, Sample, VertexId};
 
     fn vertex(id: u128) -> Vertex {
         Vertex {
@@ -110,10 +130,11 @@ mod tests {
             window,
             state: Arc::default(),
         };
-        let values = observation.metric(ScalingMetric::Lag);
-        let found: Vec<_> = values.into_iter().map(|value| (!value.is_nan()).then_some(value)).collect();
+        let columns = observation.columns();
+        let values = columns.of(ScalingMetric::Lag);
+        let found: Vec<_> = values.iter().map(|value| (!value.is_nan()).then_some(*value)).collect();
         let expected = [None, Some(12.0), None, Some(23.0), None, Some(21.0), None, Some(32.0), Some(31.0)];
         assert_eq!(found, expected);
-        assert!(observation.metric(ScalingMetric::Load).iter().all(|value| value.is_nan()));
+        assert!(columns.of(ScalingMetric::Load).iter().all(|value| value.is_nan()));
     }
 }

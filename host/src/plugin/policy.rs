@@ -1,6 +1,6 @@
 //! Policies that are components: the only file that knows both the domain's words and the contract's for policies.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -21,8 +21,8 @@ use super::{CallError, Limits, LoadError, Runtime, Spec};
 use crate::control::{Difference, RehearsalError, rehearse};
 use crate::metrics::Metrics;
 use crate::model::{
-    Decision, Evaluated, Event, EventKind, Failure, GlobalMetric, Observation, Scalar, ScalingMetric, ShipStrategy,
-    Target, Verdict,
+    Columns, Decision, Evaluated, Event, EventKind, Failure, GlobalMetric, Observation, Scalar, ScalingMetric,
+    ShipStrategy, Target, Verdict,
 };
 use crate::policy::{Policy, PolicyError};
 
@@ -58,9 +58,22 @@ const LONGEST_MESSAGE: usize = 64 << 10;
 /// Bytes of an event's reason, which is one word.
 const LONGEST_REASON: usize = 100;
 
-/// What the guest holds while it decides: the observation itself, shared.
+/// What the guest holds while it decides: the observation itself, and its columns once they were asked for.
 #[expect(unreachable_pub, reason = "the generated bindings re-export it")]
-pub type View = Arc<Observation>;
+pub struct View {
+    observation: Arc<Observation>,
+    columns: OnceLock<Columns>,
+}
+
+impl View {
+    fn new(observation: Arc<Observation>) -> Self {
+        Self { observation, columns: OnceLock::new() }
+    }
+
+    fn columns(&self) -> &Columns {
+        self.columns.get_or_init(|| self.observation.columns())
+    }
+}
 
 /// A policy, compiled and linked; instantiated once per call.
 pub struct WasmPolicy {
@@ -180,7 +193,7 @@ impl Policy for WasmPolicy {
         let now = observation.now;
         let answer = self
             .call(&job, now, async |store, guest| {
-                let view = store.data_mut().table.push(observation)?;
+                let view = store.data_mut().table.push(View::new(observation))?;
                 let lent = Resource::new_borrow(view.rep());
                 guest.tidegate_policy_scaling().call_decide(store, lent).await
             })
@@ -277,7 +290,7 @@ impl observation::Host for State {}
 
 impl State {
     fn seen<T>(&self, view: &Resource<View>, get: impl FnOnce(&Observation) -> T) -> wasmtime::Result<T> {
-        Ok(get(self.table.get(view)?))
+        Ok(get(&self.table.get(view)?.observation))
     }
 
     fn of_vertices<T>(
@@ -363,7 +376,8 @@ impl observation::HostView for State {
     }
 
     async fn metric(&mut self, view: Resource<View>, name: String) -> wasmtime::Result<Option<Vec<f64>>> {
-        self.seen(&view, |seen| ScalingMetric::from_name(&name).map(|metric| seen.metric(metric)))
+        let columns = self.table.get(&view)?.columns();
+        Ok(ScalingMetric::from_name(&name).map(|metric| columns.of(metric).to_vec()))
     }
 
     async fn global_metric(&mut self, view: Resource<View>, name: String) -> wasmtime::Result<Option<Vec<f64>>> {

@@ -63,6 +63,9 @@ impl Topology {
     /// Puts the inputs of every vertex into the order of a Java `HashMap`: sums over them are then rounded as the Java
     /// autoscaler's are.
     fn order_inputs(&mut self) {
+        if self.vertices.iter().all(|vertex| vertex.inputs.len() < 2) {
+            return;
+        }
         let hashes: Vec<u32> = self.vertices.iter().map(|vertex| java_hash(&vertex.id)).collect();
         for vertex in &mut self.vertices {
             // A map doubles its table when more than three quarters of it are taken.

@@ -9,8 +9,8 @@ use tidegate::config::Role;
 use tidegate::metrics::Metrics;
 use tidegate::model::Digest;
 use tidegate::plugin::{
-    Code, Fallback, Offer, OnFailure, PluginStatus, Registry, Runtime, Source, Spec, SteerError, Strictness,
-    VersionState,
+    Code, Fallback, Grants, Limits, Offer, OnFailure, PluginStatus, Registry, Runtime, Source, Spec, SteerError,
+    Strictness, VersionState, WasmEventHandler,
 };
 use tidegate_tests::host::{INTERVAL, START, Scenario};
 
@@ -252,8 +252,8 @@ async fn damaged_compiled_code_is_compiled_again() {
     let folder = tempfile::tempdir().unwrap();
     let load = |runtime: &Runtime| {
         let code = Source::Bundled("log".to_owned()).fetch().unwrap();
-        let limits = tidegate::plugin::Limits::default();
-        tidegate::plugin::WasmEventHandler::build("log", &code, limits, runtime, Arc::default()).unwrap()
+        let (limits, grants) = (Limits::default(), Grants::default());
+        WasmEventHandler::build("log", &code, limits, grants, runtime, Arc::default()).unwrap()
     };
     let files = || {
         let engines = std::fs::read_dir(folder.path().join("modules")).unwrap();

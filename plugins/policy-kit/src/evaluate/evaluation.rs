@@ -34,8 +34,8 @@ pub fn evaluate(topology: &Topology, window: &Window<'_>, options: &EvaluationOp
     let records_out = if joins { window.rates("NUM_RECORDS_OUT")? } else { Vec::new() };
     let flow = Flow { topology, records_in: &records_in, records_out: &records_out };
 
-    let lag_rates = window.rates("LAG")?;
     let lag = window.column("LAG")?;
+    let lag_rates = window.rates_of(&lag);
     let busy = busy_times(window, topology, options)?;
     let input = input_rates(window, &records_in, options)?;
     let observed = window.averages("OBSERVED_TPR", options.observed_min_observations)?;

@@ -52,14 +52,22 @@ impl<'v> Window<'v> {
 
     /// The rate of a counter of each vertex, per second.
     pub(super) fn rates(&self, metric: &str) -> Result<Vec<f64>, Failure> {
-        let column = self.column(metric)?;
-        Ok((0..self.vertices).map(|vertex| rate(&self.times, column.of(vertex))).collect())
+        Ok(self.rates_of(&self.column(metric)?))
+    }
+
+    /// The rates of a counter that has been fetched.
+    pub(super) fn rates_of(&self, column: &Column) -> Vec<f64> {
+        (0..self.vertices).map(|vertex| rate(&self.times, column.of(vertex))).collect()
     }
 
     /// The average of a metric of each vertex.
     pub(super) fn averages(&self, metric: &str, min_elements: usize) -> Result<Vec<f64>, Failure> {
         let column = self.column(metric)?;
-        Ok((0..self.vertices).map(|vertex| average(column.of(vertex), min_elements)).collect())
+        let mut means = vec![Mean::default(); self.vertices];
+        for sample in column.values.chunks_exact(self.vertices.max(1)) {
+            means.iter_mut().zip(sample).for_each(|(mean, value)| mean.add(*value));
+        }
+        Ok(means.iter().map(|mean| mean.value(min_elements)).collect())
     }
 }
 
@@ -89,20 +97,36 @@ pub(super) fn rate(times: &[Timestamp], values: impl DoubleEndedIterator<Item = 
 /// The plain mean. NaN values are left out; infinite ones too, but where nothing else is left the mean is infinite.
 /// NaN if fewer than `min_elements` are finite.
 pub(super) fn average(values: impl Iterator<Item = f64>, min_elements: usize) -> f64 {
-    let (mut sum, mut count, mut infinite) = (0.0, 0_usize, false);
-    for value in values.filter(|value| !value.is_nan()) {
-        if value.is_infinite() {
-            infinite = true;
+    let mut mean = Mean::default();
+    values.for_each(|value| mean.add(value));
+    mean.value(min_elements)
+}
+
+/// A mean under way.
+#[derive(Clone, Copy, Default)]
+struct Mean {
+    sum: f64,
+    count: usize,
+    infinite: bool,
+}
+
+impl Mean {
+    fn add(&mut self, value: f64) {
+        if value.is_finite() {
+            self.sum += value;
+            self.count += 1;
         } else {
-            sum += value;
-            count += 1;
+            self.infinite |= value.is_infinite();
         }
     }
-    match count {
-        0 if infinite => f64::INFINITY,
-        0 => f64::NAN,
-        _ if count < min_elements => f64::NAN,
-        _ => sum / count as f64,
+
+    fn value(self, min_elements: usize) -> f64 {
+        match self.count {
+            0 if self.infinite => f64::INFINITY,
+            0 => f64::NAN,
+            count if count < min_elements => f64::NAN,
+            count => self.sum / count as f64,
+        }
     }
 }
 
