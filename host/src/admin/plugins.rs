@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -77,6 +78,16 @@ pub struct PluginLimits {
     pub log: usize,
     /// Calls at the same time.
     pub concurrency: usize,
+    /// Outgoing HTTP requests of a call at the same time.
+    pub http_requests: usize,
+    /// Bytes of the body of a request, and of that of its response.
+    pub http_body: usize,
+    /// Milliseconds from a request to the last byte of its response.
+    pub http_time_ms: u64,
+    /// Files and folders that a call may make.
+    pub files: usize,
+    /// Bytes that a call may write to files.
+    pub file_bytes: usize,
 }
 
 /// One version.
@@ -231,12 +242,18 @@ const fn role(role: Role) -> &'static str {
 }
 
 fn limits(limits: &Limits) -> PluginLimits {
+    let millis = |span: Duration| u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
     PluginLimits {
-        deadline_ms: u64::try_from(limits.deadline.as_millis()).unwrap_or(u64::MAX),
+        deadline_ms: millis(limits.deadline),
         memory: limits.memory,
         crossing: limits.crossing,
         log: limits.log,
         concurrency: limits.concurrency,
+        http_requests: limits.http_requests,
+        http_body: limits.http_body,
+        http_time_ms: millis(limits.http_time),
+        files: limits.files,
+        file_bytes: limits.file_bytes,
     }
 }
 
