@@ -126,6 +126,7 @@ impl Daemon {
         let readiness = Arc::new(Readiness::of(config.clusters.iter().map(|(cluster, _)| cluster.name.clone())));
         let pass = Arc::new(Pass {
             policies: registry.policies(),
+            extensions: registry.extensions(),
             views: registry.views(),
             shadow_turns: ShadowTurns::default(),
             store: Arc::new(MemoryStateStore::default()),

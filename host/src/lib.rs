@@ -1,7 +1,7 @@
 //! The tidegate host, in reading order.
 //!
 //! Everything may use [`model`], which uses nothing; [`control`] speaks only the domain traits [`flink::JobManager`],
-//! [`policy::Policy`], [`state::StateStore`] and [`event::EventHandler`].
+//! [`policy::Policy`], those of [`extension`], [`state::StateStore`] and [`event::EventHandler`].
 
 pub mod model;
 
@@ -10,6 +10,7 @@ pub mod config;
 pub mod control;
 
 pub mod collect;
+pub mod extension;
 pub mod flink;
 pub mod policy;
 pub mod state;

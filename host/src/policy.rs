@@ -7,11 +7,12 @@ use async_trait::async_trait;
 use thiserror::Error;
 use tidegate_common::configuration::Configuration;
 
+use crate::extension::Extensions;
 use crate::model::{Decision, Digest, Failure, Observation};
 
 /// Decides on the parallelism of a job's vertices.
 ///
-/// A pure function of the observation: what it must remember goes into the decision's state.
+/// A pure function of the observation and of what the extensions answer: what it must remember goes into the decision's state.
 #[async_trait]
 pub trait Policy: Send + Sync {
     /// The plugin's name in the configuration, for logs and records.
@@ -33,8 +34,12 @@ pub trait Policy: Send + Sync {
     /// One sentence for each option of a job that is wrong.
     async fn check_options(&self, job: &str, configuration: &Configuration) -> Result<Vec<String>, PolicyError>;
 
-    /// Decides on one observation.
-    async fn decide(&self, observation: Arc<Observation>) -> Result<Decision, PolicyError>;
+    /// Decides on one observation, with the help of the extensions that are configured for the job.
+    async fn decide(
+        &self,
+        observation: Arc<Observation>,
+        extensions: Arc<dyn Extensions>,
+    ) -> Result<Decision, PolicyError>;
 }
 
 /// Where a policy is found: the version in service can be another in every pass, and is one during a pass.

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tidegate::extension::NoExtensions;
 use tidegate::metrics::Metrics;
 use tidegate::model::Observation;
 use tidegate::plugin::{Limits, Runtime, Source, WasmPolicy};
@@ -119,7 +120,7 @@ fn timed(policy: &Arc<dyn Policy>, view: &Arc<Observation>) -> Outcome<(Duration
         let (started, mut times) = (Instant::now(), Vec::new());
         while started.elapsed() < REPEAT {
             let began = Instant::now();
-            policy.decide(Arc::clone(view)).await?;
+            policy.decide(Arc::clone(view), Arc::new(NoExtensions)).await?;
             times.push(began.elapsed());
         }
         times.sort_unstable();

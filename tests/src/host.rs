@@ -8,20 +8,24 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tidegate::control::{
-    self, Controller, DecisionRecord, Pace, Pass, Policies, Readiness, Records, ShadowTurns, TapedPass, Taps, Views,
-    Watch,
+    self, Controller, DecisionRecord, ExtensionPlugins, LiveExtensions, Pace, Pass, Policies, Readiness, Records,
+    ShadowTurns, TapedPass, Taps, Views, Watch,
 };
 use tidegate::event::{EventHandler, Events, HandlerError};
 use tidegate::flink::{RestClient, RestOptions};
 use tidegate::metrics::Metrics;
 use tidegate::model::{JobEvent, JobId, JobKey};
-use tidegate::plugin::{Grants, Limits, LoadError, Registry, Runtime, Source, WasmEventHandler, WasmPolicy};
+use tidegate::plugin::{
+    Grants, Limits, LoadError, Registry, Runtime, Source, WasmAligner, WasmEvaluator, WasmEventHandler, WasmFilter,
+    WasmPolicy,
+};
 use tidegate::policy::Policy;
 use tidegate::simulate::{Cluster, ClusterOptions, JobShape, ManualClock, Rescale};
 use tidegate::state::{MemoryStateStore, StateKey, StateStore};
 use tidegate_common::configuration::Configuration;
 use tidegate_common::time::Timestamp;
 use tokio::net::TcpListener;
+use tokio::sync::OnceCell;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::mpsc;
 use tokio::task::{JoinSet, yield_now};
@@ -52,6 +56,7 @@ pub struct Scenario {
     policies: Policies,
     handlers: Vec<Arc<dyn EventHandler>>,
     views: Arc<Views>,
+    extensions: ExtensionPlugins,
 }
 
 /// A host that looks after one simulated cluster.
@@ -81,6 +86,7 @@ impl Scenario {
             policies: Policies::new(bundled_policy()),
             handlers: Vec::new(),
             views: Arc::default(),
+            extensions: ExtensionPlugins::default(),
         }
     }
 
@@ -119,6 +125,13 @@ impl Scenario {
         self
     }
 
+    /// Plugins that jobs may name.
+    #[must_use]
+    pub fn extensions(mut self, extensions: ExtensionPlugins) -> Self {
+        self.extensions = extensions;
+        self
+    }
+
     /// Starts the cluster and the host. Nothing is looked at yet.
     pub async fn start(self) -> Host {
         let clock = ManualClock::starting_at(START);
@@ -144,6 +157,7 @@ impl Scenario {
                 policies: self.policies,
                 views: self.views,
                 shadow_turns: ShadowTurns::default(),
+                extensions: LiveExtensions::from(self.extensions),
                 store: store.clone(),
                 events,
                 metrics: Arc::clone(&metrics),
@@ -316,6 +330,42 @@ pub fn http_handler(limits: Limits, grants: Grants) -> Result<Arc<WasmEventHandl
 fn runtime() -> &'static Runtime {
     static RUNTIME: OnceLock<Runtime> = OnceLock::new();
     RUNTIME.get_or_init(|| Runtime::new().expect("an engine"))
+}
+
+/// The evaluator, the aligner and the filter of the tests, as `forecast`, `multiples` and `cap`: what they do is said by
+/// their parameters. The filter also stands before the changes of the jobs that match `filtered`. Compiled once in a
+/// process, on the first call's async runtime.
+pub async fn test_extensions(filtered: &[&str]) -> ExtensionPlugins {
+    static PLUGINS: OnceCell<(Arc<WasmEvaluator>, Arc<WasmAligner>, Arc<WasmFilter>)> = OnceCell::const_new();
+    let load = async || {
+        let limits = Limits::of_extension;
+        let file = |path: &str| Source::File(path.into());
+        let (evaluator, aligner, filter) = (
+            WasmEvaluator::load(
+                "forecast",
+                &file(env!("TIDEGATE_TEST_EVALUATOR")),
+                limits(),
+                runtime(),
+                Arc::default(),
+            ),
+            WasmAligner::load("multiples", &file(env!("TIDEGATE_TEST_ALIGNER")), limits(), runtime(), Arc::default()),
+            WasmFilter::load("cap", &file(env!("TIDEGATE_TEST_FILTER")), limits(), runtime(), Arc::default()),
+        );
+        let evaluator = evaluator.expect("an evaluator that fits");
+        let aligner = aligner.expect("an aligner that fits");
+        let filter = filter.expect("a filter that fits");
+        evaluator.try_out().await.expect("an evaluator that starts");
+        aligner.try_out().await.expect("an aligner that starts");
+        filter.try_out().await.expect("a filter that starts");
+        (Arc::new(evaluator), Arc::new(aligner), Arc::new(filter))
+    };
+    let (evaluator, aligner, filter) = PLUGINS.get_or_init(load).await;
+    let mut extensions = ExtensionPlugins::default();
+    extensions.add_evaluator(evaluator.clone());
+    extensions.add_aligner(aligner.clone());
+    let jobs: Vec<String> = filtered.iter().map(|job| (*job).to_owned()).collect();
+    extensions.add_filter(filter.clone(), None, &jobs);
+    extensions
 }
 
 fn load(name: &str, source: &Source, limits: Limits) -> Arc<WasmPolicy> {

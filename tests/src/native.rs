@@ -2,17 +2,22 @@
 
 use std::cell::OnceCell;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
+use tidegate::extension::{Extensions, Situation};
 use tidegate::model::{
-    Columns, Decision, Evaluated, Event, EventKind, Failure, GlobalMetric, Observation, Scalar, ScalingMetric,
-    ShipStrategy, Target, Verdict, Vertex,
+    Applicant, Columns, Decision, Evaluated, Event, EventKind, Failure, GlobalMetric, Observation, Proposal, Ruling,
+    Scalar, ScalingMetric, ShipStrategy, Target, Verdict, Vertex,
 };
 use tidegate::policy::{Policy, PolicyError};
 use tidegate_common::configuration::Configuration;
 use tidegate_common::time::Timestamp;
 use tidegate_policy_kit as kit;
+use tidegate_policy_kit::extension::{self, CustomMetric};
+use tidegate_policy_kit::metric::{EvaluatedMetric, Metric, VertexMetrics};
 use tidegate_policy_kit::view::{self, View};
+use tokio::runtime::Handle;
 
 /// Decides as the bundled component does, in the host's own process.
 #[derive(Clone, Copy, Debug, Default)]
@@ -28,13 +33,118 @@ impl Policy for NativePolicy {
         Ok(kit::check_options(configuration))
     }
 
-    async fn decide(&self, observation: Arc<Observation>) -> Result<Decision, PolicyError> {
-        match kit::decide(&Seen(&observation, OnceCell::new())) {
+    /// On a thread where it may wait for the extensions, if there are any: policy-kit is not async.
+    async fn decide(
+        &self,
+        observation: Arc<Observation>,
+        extensions: Arc<dyn Extensions>,
+    ) -> Result<Decision, PolicyError> {
+        let asks =
+            extensions.evaluator().is_some() || extensions.aligner().is_some() || !extensions.filters().is_empty();
+        let decided = if asks {
+            let reached = Reached { extensions, runtime: Handle::current() };
+            let deciding =
+                tokio::task::spawn_blocking(move || kit::decide(&Seen(&observation, OnceCell::new()), &reached));
+            deciding.await.map_err(|error| broken(Box::new(error)))?
+        } else {
+            kit::decide(&Seen(&observation, OnceCell::new()), &kit::NoExtensions)
+        };
+        match decided {
             Ok(decision) => into_decision(decision),
             Err(kit::Failure::Evaluating(reason)) => Err(Failure::Evaluating(reason).into()),
             Err(kit::Failure::Executing(reason)) => Err(Failure::Executing(reason).into()),
         }
     }
+}
+
+/// The host's extensions, as the policy asks them.
+struct Reached {
+    extensions: Arc<dyn Extensions>,
+    runtime: Handle,
+}
+
+impl kit::Extensions for Reached {
+    fn evaluator(&self) -> Option<String> {
+        self.extensions.evaluator()
+    }
+
+    fn aligner(&self) -> Option<String> {
+        self.extensions.aligner()
+    }
+
+    fn filters(&self) -> Vec<String> {
+        self.extensions.filters()
+    }
+
+    fn evaluate(&self, vertex: usize, evaluated: &VertexMetrics, situation: extension::Situation) -> Vec<CustomMetric> {
+        let extension::Situation { restart, processing_backlog } = situation;
+        let situation = Situation { restart_time: Duration::from_secs(restart), processing_backlog };
+        let answer = self.runtime.block_on(self.extensions.evaluate(vertex, scalars(evaluated), situation));
+        let custom = |Scalar { metric, current, average }| CustomMetric { name: metric, current, average };
+        answer.into_iter().map(custom).collect()
+    }
+
+    fn align(&self, question: &extension::Alignment<'_>) -> Result<Option<u32>, String> {
+        let extension::Alignment { vertex, applicant, inputs, evaluated } = question;
+        let positive = |number: i32| u32::try_from(number).unwrap_or(0);
+        let applicant = Applicant {
+            vertex: *vertex,
+            current: positive(applicant.current),
+            target: positive(applicant.target),
+            source_partitions: positive(applicant.source_partitions),
+            max_parallelism: positive(applicant.max_parallelism),
+            lower_limit: positive(applicant.lower_limit),
+            upper_limit: positive(applicant.upper_limit),
+            inputs: inputs.iter().map(|ship| from_ship(*ship)).collect(),
+        };
+        self.runtime.block_on(self.extensions.align(applicant, scalars(evaluated)))
+    }
+
+    fn filter(
+        &self,
+        changes: Vec<(usize, u32)>,
+        evaluated: Vec<kit::decision::Column>,
+    ) -> Result<extension::Ruling, String> {
+        let changes = changes.into_iter().map(|(vertex, parallelism)| Proposal { vertex, parallelism }).collect();
+        let evaluated = evaluated.into_iter().map(into_evaluated).collect();
+        Ok(match self.runtime.block_on(self.extensions.filter(changes, evaluated))? {
+            Ruling::Accepted(left) => {
+                extension::Ruling::Accepted(left.into_iter().map(|it| (it.vertex, it.parallelism)).collect())
+            }
+            Ruling::Vetoed { by, reason } => extension::Ruling::Vetoed { by, reason },
+        })
+    }
+}
+
+fn scalars(evaluated: &VertexMetrics) -> Vec<Scalar> {
+    let scalar = |(metric, value): (Metric, EvaluatedMetric)| {
+        let EvaluatedMetric { current, average } = value;
+        Scalar { metric: metric.name().to_owned(), current, average }
+    };
+    evaluated.iter().map(scalar).collect()
+}
+
+fn from_ship(ship: view::ShipStrategy) -> ShipStrategy {
+    match ship {
+        view::ShipStrategy::Hash => ShipStrategy::Hash,
+        view::ShipStrategy::Rebalance => ShipStrategy::Rebalance,
+        view::ShipStrategy::Rescale => ShipStrategy::Rescale,
+        view::ShipStrategy::Forward => ShipStrategy::Forward,
+        view::ShipStrategy::Custom => ShipStrategy::Custom,
+        view::ShipStrategy::Broadcast => ShipStrategy::Broadcast,
+        view::ShipStrategy::Global => ShipStrategy::Global,
+        view::ShipStrategy::Shuffle => ShipStrategy::Shuffle,
+        view::ShipStrategy::Unknown => ShipStrategy::Unknown,
+    }
+}
+
+fn into_evaluated(column: kit::decision::Column) -> Evaluated {
+    let kit::decision::Column { metric, current, average } = column;
+    Evaluated { metric: metric.to_owned(), current, average }
+}
+
+fn broken(source: Box<dyn std::error::Error + Send + Sync>) -> PolicyError {
+    PolicyError::Broken { policy: "native".to_owned(), source }
 }
 
 /// An observation, as the policy sees it, and its columns once they were asked for.
@@ -134,11 +244,7 @@ fn into_decision(decision: kit::Decision) -> Result<Decision, PolicyError> {
             Verdict::Scale(targets.into_iter().map(into_target).collect::<Result<_, _>>()?)
         }
     };
-    let evaluated = evaluated.into_iter().map(|kit::decision::Column { metric, current, average }| Evaluated {
-        metric: metric.to_owned(),
-        current,
-        average,
-    });
+    let evaluated = evaluated.into_iter().map(into_evaluated);
     let evaluated_global = evaluated_global.into_iter().map(|kit::decision::Scalar { metric, current, average }| {
         Scalar { metric: metric.to_owned(), current, average }
     });
@@ -154,8 +260,7 @@ fn into_decision(decision: kit::Decision) -> Result<Decision, PolicyError> {
 
 fn into_target(target: kit::decision::Target) -> Result<Target, PolicyError> {
     let kit::decision::Target { vertex, parallelism } = target;
-    let broken = |error| PolicyError::Broken { policy: "native".to_owned(), source: Box::new(error) };
-    Ok(Target { vertex: vertex.parse().map_err(broken)?, parallelism })
+    Ok(Target { vertex: vertex.parse().map_err(|error| broken(Box::new(error)))?, parallelism })
 }
 
 fn into_event(event: kit::decision::Event) -> Event {

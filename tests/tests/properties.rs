@@ -9,6 +9,7 @@ use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use proptest::test_runner::{Config, TestRunner};
+use tidegate::extension::NoExtensions;
 use tidegate::metrics::Metrics;
 use tidegate::model::{
     Decision, Edge, GlobalMetric, GlobalMetrics, IoMetrics, JobId, Observation, Sample, ScalingMetric, ShipStrategy,
@@ -295,7 +296,7 @@ fn whatever_it_is_shown_the_policy_answers_soundly_and_always_the_same() {
     let mut runner = TestRunner::new(Config { cases: CASES, failure_persistence: None, ..Config::default() });
     let outcome = runner.run(&observation(), |seen| {
         let seen = Arc::new(seen);
-        let decide = |policy: &dyn Policy| thread.block_on(policy.decide(Arc::clone(&seen)));
+        let decide = |policy: &dyn Policy| thread.block_on(policy.decide(Arc::clone(&seen), Arc::new(NoExtensions)));
         let (first, again, native) = (decide(&component), decide(&component), decide(&NativePolicy));
         prop_assert!(text(&first).is_some(), "{first:?}");
         prop_assert_eq!(text(&first), text(&again));

@@ -14,7 +14,6 @@ use tracing::info;
 
 use super::Admin;
 use super::refusal::Refusal;
-use crate::config::Role;
 use crate::control::Difference;
 use crate::follow::Sources;
 use crate::plugin::{Limits, Offer, PluginStatus, Registry, Source, SteerError, VersionStatus};
@@ -217,7 +216,7 @@ fn plugin(status: &PluginStatus, sources: &Sources) -> Plugin {
     };
     Plugin {
         name: spec.name.clone(),
-        role: role(spec.role).to_owned(),
+        role: spec.role.name().to_owned(),
         source: spec.source.to_string(),
         source_lacks: match &spec.source {
             Source::File(path) => sources.lacks(path),
@@ -231,13 +230,6 @@ fn plugin(status: &PluginStatus, sources: &Sources) -> Plugin {
         max_failures: spec.max_failures,
         limits: limits(&spec.limits),
         versions: versions.iter().map(version).collect(),
-    }
-}
-
-const fn role(role: Role) -> &'static str {
-    match role {
-        Role::Policy => "policy",
-        Role::EventHandler => "event-handler",
     }
 }
 

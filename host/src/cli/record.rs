@@ -19,7 +19,7 @@ use super::flags::ConfigFlags;
 use super::logging::{self, LogFormat};
 use super::{daemon_lines, replay};
 use crate::config::{ClusterConfig, Config, Span, parse_option};
-use crate::control::{Cluster, Controller, Pace, Pass, Policies, Readiness, ShadowTurns, Taps, Watch};
+use crate::control::{Cluster, Controller, LiveExtensions, Pace, Pass, Policies, Readiness, ShadowTurns, Taps, Watch};
 use crate::event::Events;
 use crate::flink::{JobManager, RestClient};
 use crate::metrics::Metrics;
@@ -315,6 +315,7 @@ fn watch(
             policies: Policies::new(policy),
             views: Arc::default(),
             shadow_turns: ShadowTurns::default(),
+            extensions: LiveExtensions::default(),
             store: Arc::new(MemoryStateStore::default()),
             events,
             metrics,

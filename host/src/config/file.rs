@@ -132,10 +132,15 @@ impl Config {
     /// What only shows when file and command line are put together.
     ///
     /// # Errors
-    /// When there is no cluster, or two have one name.
+    /// When there is no cluster, two have one name, or a plugin has settings that make no sense for its role.
     pub fn check(&self) -> Result<(), ConfigError> {
         if self.clusters.is_empty() {
             return Err(ConfigError::NoCluster);
+        }
+        for (name, plugin) in &self.plugins {
+            if let Some((setting, reason)) = plugin.nonsense() {
+                return Err(ConfigError::Plugin { plugin: name.clone(), setting, reason: reason.to_owned() });
+            }
         }
         for (index, (cluster, _)) in self.clusters.iter().enumerate() {
             if self.clusters.iter().skip(index + 1).any(|(other, _)| other.name == cluster.name) {
@@ -214,6 +219,36 @@ mod tests {
                 }
                 other => panic!("{text}: {other:?}"),
             }
+        }
+    }
+
+    #[test]
+    fn settings_that_make_no_sense_for_a_role_are_refused() {
+        let cluster = "[[cluster]]\nname = \"a\"\nurl = \"http://x\"\n[plugin.p]\nsource = \"p.wasm\"\n";
+        for (settings, expected) in [
+            ("role = \"filter\"\njobs = [\"*\"]\npriority = -3", None),
+            ("role = \"policy\"\npriority = 1", Some("only filters have one")),
+            ("role = \"evaluator\"\njobs = [\"*\"]", Some("jobs name it in their own options")),
+            ("role = \"aligner\"", None),
+            ("role = \"event-handler\"\njobs = [\"*\"]", Some("told of all jobs")),
+        ] {
+            let found = parse(&format!("{cluster}{settings}")).unwrap().check();
+            match (found, expected) {
+                (Ok(()), None) => {}
+                (Err(error), Some(words)) => {
+                    let text = error.to_string();
+                    assert!(text.contains(words) && text.contains("`p`"), "{text}");
+                }
+                (found, _) => panic!("{settings}: {found:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn extensions_have_less_time_than_the_policies_that_wait_for_them() {
+        for (role, deadline) in [("policy", 1000), ("event-handler", 30_000), ("evaluator", 200), ("filter", 200)] {
+            let config = parse(&format!("[plugin.p]\nrole = \"{role}\"\nsource = \"p.wasm\"")).unwrap();
+            assert_eq!(config.plugins["p"].limits().deadline, Duration::from_millis(deadline), "{role}");
         }
     }
 

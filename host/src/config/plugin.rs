@@ -19,9 +19,12 @@ pub struct PluginConfig {
     /// `bundled:<name>`, or a file.
     #[serde(deserialize_with = "source")]
     pub source: Source,
-    /// Which jobs a policy decides for, as `cluster/job` with `*` for any text. Empty: all.
+    /// Which jobs a policy decides for, as `cluster/job` with `*` for any text. Empty: all. Before the changes of which
+    /// jobs a filter stands, whether or not they name it. Empty: only those that name it.
     #[serde(default)]
     pub jobs: Vec<String>,
+    /// When a filter is asked, over its own word on it; lower numbers first.
+    pub priority: Option<i32>,
     /// What a call may use.
     #[serde(default)]
     pub limits: LimitsConfig,
@@ -46,6 +49,7 @@ impl PluginConfig {
             role,
             source,
             jobs: Vec::new(),
+            priority: None,
             limits: LimitsConfig::default(),
             grant: GrantConfig::default(),
             on_failure: OnFailure::default(),
@@ -59,9 +63,9 @@ impl PluginConfig {
     /// # Errors
     /// When something that is granted is not where it should be, or plugins of this role have no grants.
     pub fn grants(&self, name: &str, folder: &Path) -> Result<Grants, ConfigError> {
-        if self.role == Role::Policy && !self.grant.is_empty() {
-            let reason = "a policy can be granted nothing: it is a pure function of what it is shown, so that decisions \
-                          can be replayed";
+        if self.role != Role::EventHandler && !self.grant.is_empty() {
+            let reason = "a policy, and what helps it, can be granted nothing: it is a pure function of what it is shown, so \
+                          that decisions can be replayed";
             return Err(ConfigError::Plugin { plugin: name.to_owned(), setting: "grant", reason: reason.to_owned() });
         }
         self.grant.grants(name, folder)
@@ -72,6 +76,7 @@ impl PluginConfig {
         self.limits.over(match self.role {
             Role::Policy => Limits::default(),
             Role::EventHandler => Limits::of_event_handlers(),
+            Role::Evaluator | Role::Aligner | Role::Filter => Limits::of_extension(),
         })
     }
 }
@@ -91,6 +96,46 @@ pub enum Role {
     Policy,
     /// Is told.
     EventHandler,
+    /// Adds to what a policy evaluates, for the jobs that name it.
+    Evaluator,
+    /// Chooses parallelisms that spread load well, for the jobs that name it.
+    Aligner,
+    /// Modifies or vetoes what a policy wants to change.
+    Filter,
+}
+
+impl Role {
+    /// Its word in configurations.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Policy => "policy",
+            Self::EventHandler => "event-handler",
+            Self::Evaluator => "evaluator",
+            Self::Aligner => "aligner",
+            Self::Filter => "filter",
+        }
+    }
+}
+
+impl PluginConfig {
+    /// What makes no sense for a plugin of its role.
+    /// The setting, and what to do about it.
+    pub(super) fn nonsense(&self) -> Option<(&'static str, &'static str)> {
+        match self.role {
+            Role::Evaluator | Role::Aligner | Role::Filter if self.on_failure.wants_bundled() => {
+                Some(("on-failure", "no plugin of its role is bundled: let it be hold or previous"))
+            }
+            Role::EventHandler if !self.jobs.is_empty() => {
+                Some(("jobs", "an event handler is told of all jobs: remove it"))
+            }
+            Role::Evaluator | Role::Aligner if !self.jobs.is_empty() => {
+                Some(("jobs", "jobs name it in their own options: remove it"))
+            }
+            Role::Filter => None,
+            _ if self.priority.is_some() => Some(("priority", "only filters have one: remove it")),
+            _ => None,
+        }
+    }
 }
 
 fn source<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Source, D::Error> {

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use thiserror::Error;
+use tidegate_common::configuration::{Configuration, InvalidValue};
+use tidegate_common::options;
 
 use crate::model::{Target, Topology, VertexId};
 use crate::state::PARALLELISM_OVERRIDES;
@@ -54,6 +56,19 @@ pub(super) struct OperatorBounds {
     pub(super) min: i32,
     /// Never scale above; a vertex that is above stays where it is.
     pub(super) max: i32,
+}
+
+impl OperatorBounds {
+    /// Those that a job's options set.
+    ///
+    /// # Errors
+    /// When one cannot be read.
+    pub(super) fn read(configuration: &Configuration) -> Result<Self, InvalidValue> {
+        Ok(Self {
+            min: configuration.read(&options::VERTEX_MIN_PARALLELISM)?,
+            max: configuration.read(&options::VERTEX_MAX_PARALLELISM)?,
+        })
+    }
 }
 
 /// The targets that may be held: within the operator's bounds, at most max parallelism, excluded vertices as they are.

@@ -53,6 +53,8 @@ pub(super) struct ServedBy {
 struct Said {
     error: Option<String>,
     not_held: Option<String>,
+    /// Extensions that were asked for in vain.
+    missing: Vec<String>,
     /// Since when the job has not been running with the bounds that Flink has.
     pending_since: Option<Timestamp>,
 }
@@ -82,6 +84,16 @@ impl JobMemory {
         Situation { state, window: self.collector.window().clone() }
     }
 
+    /// Logs which extensions were asked for in vain, when that has changed.
+    pub(super) fn say_missing(&mut self, missing: &[String]) {
+        if self.said.missing != missing {
+            for warning in missing {
+                warn!(job = %self.key, name = self.name, warning, "extension is missing");
+            }
+            self.said.missing = missing.to_vec();
+        }
+    }
+
     /// Logs what is different from the last pass.
     pub(super) fn say(&mut self, record: &DecisionRecord) {
         let (job, name, policy) = (&self.key, &self.name, &record.policy);
@@ -109,6 +121,7 @@ impl JobMemory {
                 None => info!(%job, name, policy, "targets are held again"),
             }
         }
-        self.said = Said { error: record.error.clone(), not_held, pending_since };
+        let missing = std::mem::take(&mut self.said.missing);
+        self.said = Said { error: record.error.clone(), not_held, missing, pending_since };
     }
 }

@@ -26,10 +26,7 @@ pub(super) fn judge(
         let why = if advisory { "scaling is switched off" } else { "the window is not full" };
         return Err(format!("policy `{policy}` wants to scale although {why}: nothing is changed"));
     }
-    let bounds = OperatorBounds {
-        min: configuration.read(&options::VERTEX_MIN_PARALLELISM).map_err(|error| describe(&error))?,
-        max: configuration.read(&options::VERTEX_MAX_PARALLELISM).map_err(|error| describe(&error))?,
-    };
+    let bounds = OperatorBounds::read(configuration).map_err(|error| describe(&error))?;
     let admitted = admit(targets, &observation.topology, &observation.excluded, bounds);
     admitted.map(Some).map_err(|error| error.to_string())
 }

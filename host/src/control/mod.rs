@@ -1,11 +1,14 @@
 //! The control loop: which jobs there are, one pass over each, and what comes of it.
 
+mod chain;
 mod cluster;
 mod context;
+mod filtering;
 mod fleet;
 mod guard;
 mod job;
 mod judge;
+mod observe;
 mod pass;
 mod policies;
 mod readiness;
@@ -13,6 +16,7 @@ mod realize;
 mod record;
 mod records;
 mod rehearse;
+mod selection;
 mod service;
 mod shadow;
 mod taps;
@@ -25,9 +29,10 @@ pub use fleet::Fleet;
 pub use pass::Pass;
 pub use policies::{Policies, Table};
 pub use readiness::Readiness;
-pub use record::{DecisionRecord, Realization, Stage};
+pub use record::{DecisionRecord, ExtensionUse, Realization, Stage};
 pub use records::Records;
 pub use rehearse::{Difference, RehearsalError, rehearse};
+pub use selection::{ExtensionPlugins, LiveExtensions};
 pub use shadow::ShadowTurns;
 pub use taps::{Situation, TapedPass, Taps};
 pub use views::Views;

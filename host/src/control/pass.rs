@@ -5,25 +5,29 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tidegate_common::configuration::Configuration;
+use tidegate_common::configuration::{Configuration, InvalidValue};
 use tidegate_common::options;
 use tidegate_common::time::Timestamp;
 use tidegate_common::validate::validate;
 use tracing::{debug, info, warn};
 
+use super::chain::Chain;
 use super::context::compose_targets;
+use super::filtering::{Filtered, past_filters};
 use super::job::{Checked, JobMemory};
 use super::judge::judge;
+use super::observe::{excluded_ids, observe, stage_of};
 use super::realize::realize;
 use super::service::version;
 use super::words::{describe, describe_targets};
-use super::{DecisionRecord, Policies, Realization, ShadowTurns, Stage, Views};
-use crate::collect::{Collected, Collector, codec};
+use super::{DecisionRecord, LiveExtensions, Policies, Realization, ShadowTurns, Stage, Views};
+use crate::collect::{Collector, codec};
 use crate::event::Events;
+use crate::extension::Extensions;
 use crate::flink::{FlinkError, JobManager};
 use crate::metrics::Metrics;
 use crate::model::{
-    Decision, Event, EventKind, Failure, Job, JobContext, JobKey, JobStatus, Observation, Verdict, VertexId, Window,
+    Decision, Event, EventKind, Failure, Job, JobContext, JobKey, JobStatus, Observation, Verdict, Window,
 };
 use crate::policy::{Policy, PolicyError};
 use crate::state::{COLLECTED_METRICS, JobState, StateStore};
@@ -36,6 +40,8 @@ pub struct Pass {
     pub views: Arc<Views>,
     /// Who may rehearse beside them.
     pub shadow_turns: ShadowTurns,
+    /// Who can help to decide.
+    pub extensions: LiveExtensions,
     /// Where state is kept.
     pub store: Arc<dyn StateStore>,
     /// Where events go.
@@ -132,17 +138,28 @@ impl Pass {
         let observation = Arc::new(observe(context, collected, record.at, state));
         record.stage = stage_of(&observation);
         self.views.put(&context.key, Arc::clone(&observation));
-        let decision = policy.decide(Arc::clone(&observation)).await.map_err(|error| {
+        let chain =
+            self.chain(memory, context, &observation).map_err(|error| at(Stage::Evaluating, describe(&error)))?;
+        let chain = Arc::new(chain);
+        record.extensions = chain.plugins();
+        let extensions = Arc::clone(&chain) as Arc<dyn Extensions>;
+        let decision = policy.decide(Arc::clone(&observation), extensions).await.map_err(|error| {
             let stage = match &error {
                 PolicyError::Declined(Failure::Evaluating(_)) => Stage::Evaluating,
                 _ => Stage::Executing,
             };
             at(stage, describe(&error))
         })?;
+        let filtered = past_filters(decision, &observation, &chain).await;
+        let Filtered { decision, event } = filtered.map_err(|error| at(Stage::Executing, error))?;
+        let state = self.state(memory).await?;
         let taken = self.take(state, policy, &observation, &decision);
         policy.judged(taken.as_ref().map(|_| ()).map_err(String::as_str));
         self.rehearse_shadows(policy, &observation, &decision);
         let is_news = taken.map_err(|error| at(Stage::Executing, error))?;
+        if let Some(event) = event {
+            self.tell(record, event);
+        }
         for event in &decision.events {
             record.events.push(event.clone());
             let event = if is_news { undelayed(event) } else { event.clone() };
@@ -150,6 +167,18 @@ impl Pass {
         }
         record.decision = Some(decision);
         self.flush(state, record.stage).await
+    }
+
+    /// The evaluator, the aligner and the filters of a job, as they are now; logs what was asked for in vain.
+    fn chain(
+        &self,
+        memory: &mut JobMemory,
+        context: &JobContext,
+        observation: &Arc<Observation>,
+    ) -> Result<Chain, InvalidValue> {
+        let selection = self.extensions.now().select(&context.key.cluster, &context.name, &context.configuration)?;
+        memory.say_missing(&selection.warnings);
+        Ok(Chain::new(selection, observation))
     }
 
     /// Takes a decision into the job's state, if it may be taken. Says whether the job has other targets now: while
@@ -238,6 +267,7 @@ impl Pass {
             samples: 0,
             policy: self.policies.name(&key.cluster, name),
             policy_digest: None,
+            extensions: Vec::new(),
             decision: None,
             targets: BTreeMap::new(),
             realization: Realization::Nothing,
@@ -346,35 +376,4 @@ fn undelayed(event: &Event) -> Event {
 
 fn is_enabled(configuration: &Configuration) -> bool {
     configuration.read(&options::ENABLED).unwrap_or(false)
-}
-
-fn observe(context: &JobContext, collected: Collected, now: Timestamp, state: &JobState) -> Observation {
-    Observation {
-        cluster: context.key.cluster.clone(),
-        job: context.key.id,
-        job_name: context.name.clone(),
-        now,
-        running_since: collected.running_since,
-        window_full_at: collected.window_full_at,
-        configuration: Arc::clone(&context.configuration),
-        topology: collected.topology,
-        excluded: collected.excluded,
-        window: collected.window,
-        state: state.entries(),
-    }
-}
-
-fn stage_of(observation: &Observation) -> Stage {
-    if observation.window.len() < 2 {
-        Stage::TooFewSamples
-    } else if observation.is_window_full() {
-        Stage::Executed
-    } else {
-        Stage::WindowNotFull
-    }
-}
-
-fn excluded_ids(collected: &Collected) -> BTreeSet<VertexId> {
-    let vertices = collected.topology.vertices.iter().zip(&collected.excluded);
-    vertices.filter(|(_, excluded)| **excluded).map(|(vertex, _)| vertex.id).collect()
 }

@@ -130,6 +130,7 @@ mod tests {
     use tidegate_common::configuration::Configuration;
 
     use super::*;
+    use crate::extension::Extensions;
     use crate::model::{Decision, Observation};
     use crate::policy::PolicyError;
 
@@ -145,7 +146,7 @@ mod tests {
             Ok(Vec::new())
         }
 
-        async fn decide(&self, _: Arc<Observation>) -> Result<Decision, PolicyError> {
+        async fn decide(&self, _: Arc<Observation>, _: Arc<dyn Extensions>) -> Result<Decision, PolicyError> {
             Ok(Decision::default())
         }
     }

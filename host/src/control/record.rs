@@ -33,7 +33,9 @@ pub struct DecisionRecord {
     pub policy: String,
     /// Which version of it: the digest of its code, where it is a component in service.
     pub policy_digest: Option<Digest>,
-    /// What it answered.
+    /// Which plugins it could ask.
+    pub extensions: Vec<ExtensionUse>,
+    /// What it answered; after the filters, where the host had to ask them.
     pub decision: Option<Decision>,
     /// What is held after this pass.
     pub targets: BTreeMap<VertexId, u32>,
@@ -43,6 +45,19 @@ pub struct DecisionRecord {
     pub events: Vec<Event>,
     /// Why the pass failed.
     pub error: Option<String>,
+}
+
+/// A plugin that could have a say in a decision.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExtensionUse {
+    /// `evaluator`, `aligner` or `filter`.
+    pub role: &'static str,
+    /// What the job's options call it; the plugin's name where the operator chose it.
+    pub name: String,
+    /// The plugin's name in the configuration.
+    pub plugin: String,
+    /// Which version of it: the digest of its code, where it is a component in service.
+    pub digest: Option<Digest>,
 }
 
 /// How far a pass got.

@@ -5,8 +5,12 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
+use super::ExtensionPlugins;
+use super::chain::Chain;
+use super::filtering::past_filters;
 use super::judge::judge;
 use super::words::{describe, describe_targets};
+use crate::extension::Extensions;
 use crate::model::{Decision, JobKey, Observation, VertexId};
 use crate::policy::{Policy, PolicyError};
 
@@ -62,6 +66,7 @@ pub async fn rehearse(
     candidate: &dyn Policy,
     in_service: Option<&dyn Policy>,
     views: &[Arc<Observation>],
+    extensions: &ExtensionPlugins,
 ) -> Result<Vec<Difference>, RehearsalError> {
     let mut differences = Vec::new();
     for view in views {
@@ -69,7 +74,7 @@ pub async fn rehearse(
         let failed = |source| RehearsalError::Failed { job: job.clone(), source };
         let wrong = candidate.check_options(job, &view.configuration).await.map_err(failed)?;
         let rehearsed = if wrong.is_empty() {
-            said(candidate, view).await.map_err(|error| match error {
+            said(candidate, view, extensions).await.map_err(|error| match error {
                 Unsaid::Failed(source) => failed(source),
                 Unsaid::Refused(reason) => RehearsalError::Refused { job: job.clone(), reason },
             })?
@@ -78,7 +83,7 @@ pub async fn rehearse(
         };
         let Some(in_service) = in_service else { continue };
         // That the one in service does not answer is what its own passes find out.
-        if let Ok(before) = said(in_service, view).await {
+        if let Ok(before) = said(in_service, view, extensions).await {
             differences.extend(difference(view, &before, &rehearsed));
         }
     }
@@ -94,9 +99,10 @@ pub(super) async fn beside(
     policy: &str,
     decision: &Decision,
     view: &Arc<Observation>,
+    extensions: &ExtensionPlugins,
 ) -> Result<Option<Difference>, RehearsalError> {
     let job = view.job_name.clone();
-    let rehearsed = said(candidate, view).await.map_err(|error| match error {
+    let rehearsed = said(candidate, view, extensions).await.map_err(|error| match error {
         Unsaid::Failed(source) => RehearsalError::Failed { job: job.clone(), source },
         Unsaid::Refused(reason) => RehearsalError::Refused { job: job.clone(), reason },
     })?;
@@ -109,8 +115,20 @@ enum Unsaid {
     Refused(String),
 }
 
-async fn said(policy: &dyn Policy, view: &Arc<Observation>) -> Result<Said, Unsaid> {
-    match policy.decide(Arc::clone(view)).await {
+async fn said(policy: &dyn Policy, view: &Arc<Observation>, extensions: &ExtensionPlugins) -> Result<Said, Unsaid> {
+    // Options that cannot be read fail the job's own passes.
+    let selection = extensions.select(&view.cluster, &view.job_name, &view.configuration).unwrap_or_default();
+    let chain = Arc::new(Chain::new(selection, view));
+    let decided = policy.decide(Arc::clone(view), Arc::clone(&chain) as Arc<dyn Extensions>).await;
+    let filtered = match decided {
+        // That a filter does not answer is not the policy's fault.
+        Ok(decision) => match past_filters(decision, view, &chain).await {
+            Ok(filtered) => Ok(filtered.decision),
+            Err(_) => return Ok(Said::Hold),
+        },
+        Err(error) => Err(error),
+    };
+    match filtered {
         Ok(decision) => judge(policy.name(), view, &decision).map(into_said).map_err(Unsaid::Refused),
         Err(PolicyError::Declined(reason)) => Ok(Said::Declined(describe(&reason))),
         Err(error) => Err(Unsaid::Failed(error)),

@@ -37,12 +37,13 @@ impl Pass {
                 continue;
             };
             let (view, decision) = (Arc::clone(view), decision.clone());
+            let extensions = self.extensions.now();
             let (metrics, policy) = (Arc::clone(&self.metrics), policy.name().to_owned());
             tokio::spawn(async move {
                 let _turn = turn;
                 let plugin = shadow.name();
                 let (job, name) = (view.job, &view.job_name);
-                match beside(shadow.as_ref(), &policy, &decision, &view).await {
+                match beside(shadow.as_ref(), &policy, &decision, &view, &extensions).await {
                     Ok(None) => metrics.plugins.rehearsal(plugin, "same"),
                     Ok(Some(difference)) => {
                         metrics.plugins.rehearsal(plugin, "different");

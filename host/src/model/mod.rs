@@ -1,5 +1,6 @@
 //! Plain data in Flink's words: what is seen of a job, what is decided about it. No I/O, no clock, no async.
 
+mod change;
 mod decision;
 mod digest;
 mod event;
@@ -11,6 +12,7 @@ mod requirements;
 mod topology;
 mod window;
 
+pub use change::{Applicant, Evaluation, FilterOutcome, Proposal, Ruling};
 pub use decision::{Decision, Evaluated, Failure, Scalar, Target, Verdict};
 pub use digest::Digest;
 pub use event::{Event, EventKind, JobEvent};

@@ -1,5 +1,6 @@
 //! One call into a guest: a fresh store, armed with every limit, thrown away afterwards.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
@@ -20,6 +21,7 @@ use super::log::{GuestLog, Level};
 use super::quota::Quota;
 use super::sandbox::Sandbox;
 use super::{ByteSize, CallError, Limits, Runtime};
+use crate::extension::Extensions;
 
 /// Handles (streams, timers, views) that a guest may hold at once: each costs the host some memory.
 const HANDLES: usize = 1000;
@@ -28,6 +30,8 @@ const HANDLES: usize = 1000;
 pub(super) struct State {
     pub(super) table: ResourceTable,
     pub(super) log: GuestLog,
+    /// What a policy can ask while it decides.
+    pub(super) extensions: Option<Arc<dyn Extensions>>,
     pub(super) quota: Quota,
     http: WasiHttpCtx,
     gate: Gate,
@@ -54,17 +58,24 @@ pub(super) struct Caller {
     limits: Limits,
     granted: Granted,
     turns: Semaphore,
+    /// Whether a guest waits for these calls: they must not wait for a slot in turn that such a guest has.
+    is_nested: bool,
 }
 
 impl Caller {
     pub(super) fn new(name: &str, runtime: &Runtime, limits: Limits, granted: Granted) -> Self {
         let turns = Semaphore::new(limits.concurrency);
-        Self { name: name.to_owned(), runtime: runtime.clone(), limits, granted, turns }
+        Self { name: name.to_owned(), runtime: runtime.clone(), limits, granted, turns, is_nested: false }
     }
 
     /// For a plugin that is granted nothing.
     pub(super) fn pure(name: &str, runtime: &Runtime, limits: Limits) -> Self {
         Self::new(name, runtime, limits, Granted::default())
+    }
+
+    /// One for a plugin that is granted nothing, and that another plugin's calls wait for.
+    pub(super) fn nested(name: &str, runtime: &Runtime, limits: Limits) -> Self {
+        Self { is_nested: true, ..Self::pure(name, runtime, limits) }
     }
 
     /// The plugin's name.
@@ -93,7 +104,7 @@ impl Caller {
         work: impl AsyncFnOnce(&mut Store<State>) -> wasmtime::Result<T>,
     ) -> Result<T, CallError> {
         let _turn = self.turn(&self.turns).await?;
-        let _slot = self.turn(self.runtime.slots()).await?;
+        let _slot = self.turn(self.runtime.slots(self.is_nested)).await?;
         let _running = self.runtime.running();
 
         let Sandbox { wasi, output } = sandbox;
@@ -121,6 +132,7 @@ impl Caller {
         let state = State {
             table,
             log: GuestLog::new(&self.name, job, limits.log),
+            extensions: None,
             quota: Quota::new(limits.files, limits.file_bytes),
             http: WasiHttpCtx::new(),
             gate: Gate::new(&self.name, job, self.granted.http.clone(), limits),

@@ -20,8 +20,11 @@ use crate::model::Digest;
 /// a call that has only begun.
 const TICK: Duration = Duration::from_millis(2);
 
-/// Instances that can be alive at the same time, over all plugins.
-const INSTANCES: u32 = 128;
+/// Instances that can be alive at the same time, over all plugins: those that the host calls, and those that a guest's
+/// call waits for. With a common number of slots, guests that have them all could wait for one more.
+const CALLED: u32 = 128;
+const NESTED: u32 = 32;
+const INSTANCES: u32 = CALLED + NESTED;
 
 /// Bytes of linear memory that stay with an unused instance's slot.
 const KEPT_MEMORY: usize = 1 << 20;
@@ -38,6 +41,7 @@ pub struct Runtime {
     engine: Engine,
     clock: Arc<Clock>,
     slots: Arc<Semaphore>,
+    nested_slots: Arc<Semaphore>,
     compiler: Arc<Compiler>,
 }
 
@@ -80,7 +84,8 @@ impl Runtime {
         let engine = Engine::new(&config).map_err(|error| LoadError::Engine { source: chain(error) })?;
         let clock = Clock::start(engine.clone());
         let compiler = Arc::new(Compiler { cache, turn: Mutex::default() });
-        Ok(Self { engine, clock, slots: Arc::new(Semaphore::new(INSTANCES as usize)), compiler })
+        let slots = |number| Arc::new(Semaphore::new(number as usize));
+        Ok(Self { engine, clock, slots: slots(CALLED), nested_slots: slots(NESTED), compiler })
     }
 
     /// Compiles a component, or finds it compiled. Takes long, and waits for its turn: not for async threads.
@@ -98,9 +103,9 @@ impl Runtime {
         &self.engine
     }
 
-    /// Room for one more instance in the pool.
-    pub(super) fn slots(&self) -> &Semaphore {
-        &self.slots
+    /// Room for one more instance in the pool; for one that a guest's call waits for if `nested`.
+    pub(super) fn slots(&self, nested: bool) -> &Semaphore {
+        if nested { &self.nested_slots } else { &self.slots }
     }
 
     /// Keeps the clock ticking for as long as the answer lives.

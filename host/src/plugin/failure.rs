@@ -62,7 +62,7 @@ impl OnFailure {
     }
 
     /// Whether the bundled one may be needed.
-    pub(super) fn wants_bundled(self) -> bool {
+    pub(crate) fn wants_bundled(self) -> bool {
         [self.load, self.check, self.call, self.answer].contains(&Fallback::Bundled)
     }
 }

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::load::Code;
 use super::{CallError, LoadError, Runtime, Spec};
-use crate::control::{Difference, RehearsalError};
+use crate::control::{Difference, ExtensionPlugins, RehearsalError};
 use crate::metrics::Metrics;
 use crate::model::Observation;
 
@@ -34,6 +34,7 @@ pub(super) trait Kind: Send + Sync + Sized + 'static {
         &self,
         _in_service: Option<&Self>,
         _views: &[Arc<Observation>],
+        _extensions: &ExtensionPlugins,
     ) -> Result<Vec<Difference>, RehearsalError> {
         Ok(Vec::new())
     }

@@ -54,6 +54,15 @@ impl Limits {
     }
 }
 
+impl Limits {
+    /// The defaults for evaluators, filters and aligners: a policy's call waits for several of theirs, so that each has
+    /// less time.
+    #[must_use]
+    pub fn of_extension() -> Self {
+        Self { deadline: Duration::from_millis(200), ..Self::default() }
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {

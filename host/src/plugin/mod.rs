@@ -1,14 +1,19 @@
 //! Everything that knows wasmtime: plugins are components, and what is seen of them outside is domain traits.
 
+mod aligner;
 mod cache;
 mod call;
 mod contract;
 mod cpu;
 mod engine;
 mod error;
+mod evaluator;
 mod event_handler;
+mod extension;
+mod extension_seat;
 mod failure;
 mod files;
+mod filter;
 mod grants;
 mod http;
 mod kind;
@@ -27,11 +32,15 @@ mod spec;
 mod status;
 mod steer;
 mod version;
+mod view;
 
+pub use aligner::WasmAligner;
 pub use engine::Runtime;
 pub use error::{CallError, LoadError};
+pub use evaluator::WasmEvaluator;
 pub use event_handler::WasmEventHandler;
 pub use failure::{FailureKind, Fallback, OnFailure};
+pub use filter::WasmFilter;
 pub use grants::{Folder, Grants, Secret};
 pub use http::{Endpoint, EndpointError};
 pub use limits::{ByteSize, Limits};

@@ -13,7 +13,7 @@ use super::load::Code;
 use super::slot::{Service, Slot};
 use super::version::Version;
 use super::{Offer, Runtime, Spec, SteerError, VersionState};
-use crate::control::{Policies, Views};
+use crate::control::{LiveExtensions, Policies, Views};
 use crate::metrics::Metrics;
 use crate::model::Observation;
 
@@ -26,6 +26,7 @@ pub(super) struct Workshop {
     pub(super) metrics: Arc<Metrics>,
     pub(super) clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     pub(super) policies: Policies,
+    pub(super) extensions: LiveExtensions,
     pub(super) views: Arc<Views>,
     /// Held by the one version that is on its way.
     pub(super) turn: Mutex<()>,
@@ -139,7 +140,7 @@ impl Workshop {
             Service::Version(version) => Some(&version.plugin),
             Service::Nothing(_) => None,
         };
-        let rehearsal = version.plugin.rehearse(in_service, &views).await;
+        let rehearsal = version.plugin.rehearse(in_service, &views, &self.extensions.now()).await;
         let differences = rehearsal.map_err(|source| SteerError::Rehearsal { plugin: plugin.to_owned(), source })?;
         for difference in differences.iter().take(SHOWN_DIFFERENCES) {
             let (job, name) = (&difference.job, &difference.job_name);

@@ -1,6 +1,6 @@
 //! Policies that are components: the only file that knows both the domain's words and the contract's for policies.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -17,16 +17,15 @@ use super::kind::Kind;
 use super::load::{Code, Source, load};
 use super::log::clean;
 use super::sandbox::Sandbox;
+use super::view::View;
 use super::{CallError, Limits, LoadError, Runtime, Spec};
-use crate::control::{Difference, RehearsalError, rehearse};
+use crate::control::{Difference, ExtensionPlugins, RehearsalError, rehearse};
+use crate::extension::Extensions;
 use crate::metrics::Metrics;
-use crate::model::{
-    Columns, Decision, Evaluated, Event, EventKind, Failure, GlobalMetric, Observation, Scalar, ScalingMetric,
-    ShipStrategy, Target, Verdict,
-};
+use crate::model::{Decision, Evaluated, Event, EventKind, Failure, Observation, Scalar, Target, Verdict};
 use crate::policy::{Policy, PolicyError};
 
-mod bindings {
+pub(super) mod bindings {
     wasmtime::component::bindgen!({
         path: ["../wit/types/v0.1", "../wit/host/v0.1", "../wit/policy/v0.1"],
         world: "tidegate:policy/policy",
@@ -34,19 +33,26 @@ mod bindings {
         exports: { default: async },
         with: {
             "tidegate:host/log": crate::plugin::log::bindings::tidegate::host::log,
-            "tidegate:policy/observation.view": super::View,
+            "tidegate:types/types": crate::plugin::view::bindings::tidegate::types::types,
+            "tidegate:policy/observation": crate::plugin::view::bindings::tidegate::policy::observation,
+            "tidegate:policy/terms": crate::plugin::view::bindings::tidegate::policy::terms,
         },
     });
 }
 
 use bindings::exports::tidegate::policy::scaling as wit;
-use bindings::tidegate::policy::observation;
 
 const CONTRACT: Contract = Contract {
     package: "tidegate:policy",
     version: "0.1",
     export: "scaling",
-    imports: &["tidegate:types/types", "tidegate:host/log", "tidegate:policy/observation"],
+    imports: &[
+        "tidegate:types/types",
+        "tidegate:host/log",
+        "tidegate:policy/observation",
+        "tidegate:policy/terms",
+        "tidegate:policy/extension",
+    ],
 };
 
 /// Events that one decision may tell: they wait in memory for slow handlers.
@@ -57,23 +63,6 @@ const LONGEST_MESSAGE: usize = 64 << 10;
 
 /// Bytes of an event's reason, which is one word.
 const LONGEST_REASON: usize = 100;
-
-/// What the guest holds while it decides: the observation itself, and its columns once they were asked for.
-#[expect(unreachable_pub, reason = "the generated bindings re-export it")]
-pub struct View {
-    observation: Arc<Observation>,
-    columns: OnceLock<Columns>,
-}
-
-impl View {
-    fn new(observation: Arc<Observation>) -> Self {
-        Self { observation, columns: OnceLock::new() }
-    }
-
-    fn columns(&self) -> &Columns {
-        self.columns.get_or_init(|| self.observation.columns())
-    }
-}
 
 /// A policy, compiled and linked; instantiated once per call.
 pub struct WasmPolicy {
@@ -165,8 +154,9 @@ impl Kind for WasmPolicy {
         &self,
         in_service: Option<&Self>,
         views: &[Arc<Observation>],
+        extensions: &ExtensionPlugins,
     ) -> Result<Vec<Difference>, RehearsalError> {
-        rehearse(self, in_service.map(|policy| policy as &dyn Policy), views).await
+        rehearse(self, in_service.map(|policy| policy as &dyn Policy), views, extensions).await
     }
 }
 
@@ -187,12 +177,17 @@ impl Policy for WasmPolicy {
         .map_err(|error| self.broken(error))
     }
 
-    async fn decide(&self, observation: Arc<Observation>) -> Result<Decision, PolicyError> {
+    async fn decide(
+        &self,
+        observation: Arc<Observation>,
+        extensions: Arc<dyn Extensions>,
+    ) -> Result<Decision, PolicyError> {
         let job = format!("{}/{}", observation.cluster, observation.job_name);
         let vertices = observation.topology.vertices.len();
         let now = observation.now;
         let answer = self
             .call(&job, now, async |store, guest| {
+                store.data_mut().extensions = Some(extensions);
                 let view = store.data_mut().table.push(View::new(observation))?;
                 let lent = Resource::new_borrow(view.rep());
                 guest.tidegate_policy_scaling().call_decide(store, lent).await
@@ -282,133 +277,5 @@ fn into_event(event: wit::Event) -> Event {
 fn cut(text: &mut String, most: usize) {
     if text.len() > most {
         text.truncate(text.floor_char_boundary(most));
-    }
-}
-
-impl bindings::tidegate::types::types::Host for State {}
-impl observation::Host for State {}
-
-impl State {
-    fn seen<T>(&self, view: &Resource<View>, get: impl FnOnce(&Observation) -> T) -> wasmtime::Result<T> {
-        Ok(get(&self.table.get(view)?.observation))
-    }
-
-    fn of_vertices<T>(
-        &self,
-        view: &Resource<View>,
-        get: impl Fn(&crate::model::Vertex) -> T,
-    ) -> wasmtime::Result<Vec<T>> {
-        self.seen(view, |seen| seen.topology.vertices.iter().map(get).collect())
-    }
-}
-
-impl observation::HostView for State {
-    async fn cluster(&mut self, view: Resource<View>) -> wasmtime::Result<String> {
-        self.seen(&view, |seen| seen.cluster.clone())
-    }
-
-    async fn job(&mut self, view: Resource<View>) -> wasmtime::Result<String> {
-        self.seen(&view, |seen| seen.job.to_string())
-    }
-
-    async fn job_name(&mut self, view: Resource<View>) -> wasmtime::Result<String> {
-        self.seen(&view, |seen| seen.job_name.clone())
-    }
-
-    async fn now(&mut self, view: Resource<View>) -> wasmtime::Result<i64> {
-        self.seen(&view, |seen| seen.now.as_millis())
-    }
-
-    async fn running_since(&mut self, view: Resource<View>) -> wasmtime::Result<i64> {
-        self.seen(&view, |seen| seen.running_since.as_millis())
-    }
-
-    async fn window_full_at(&mut self, view: Resource<View>) -> wasmtime::Result<i64> {
-        self.seen(&view, |seen| seen.window_full_at.as_millis())
-    }
-
-    async fn options(
-        &mut self,
-        view: Resource<View>,
-        prefixes: Vec<String>,
-    ) -> wasmtime::Result<Vec<(String, String)>> {
-        self.seen(&view, |seen| {
-            let wanted = |key: &str| prefixes.iter().any(|prefix| key.starts_with(prefix));
-            let entries = seen.configuration.iter().filter(|(key, _)| wanted(key));
-            entries.map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
-        })
-    }
-
-    async fn vertices(&mut self, view: Resource<View>) -> wasmtime::Result<Vec<String>> {
-        self.of_vertices(&view, |vertex| vertex.id.to_string())
-    }
-
-    async fn names(&mut self, view: Resource<View>) -> wasmtime::Result<Vec<String>> {
-        self.of_vertices(&view, |vertex| vertex.name.clone())
-    }
-
-    async fn parallelism(&mut self, view: Resource<View>) -> wasmtime::Result<Vec<u32>> {
-        self.of_vertices(&view, |vertex| vertex.parallelism)
-    }
-
-    async fn max_parallelism(&mut self, view: Resource<View>) -> wasmtime::Result<Vec<u32>> {
-        self.of_vertices(&view, |vertex| vertex.max_parallelism)
-    }
-
-    async fn source_partitions(&mut self, view: Resource<View>) -> wasmtime::Result<Vec<u32>> {
-        self.of_vertices(&view, |vertex| vertex.source_partitions)
-    }
-
-    async fn slot_sharing_groups(&mut self, view: Resource<View>) -> wasmtime::Result<Vec<Option<String>>> {
-        self.of_vertices(&view, |vertex| vertex.slot_sharing_group.clone())
-    }
-
-    async fn excluded(&mut self, view: Resource<View>) -> wasmtime::Result<Vec<bool>> {
-        self.seen(&view, |seen| seen.excluded.clone())
-    }
-
-    async fn edges(&mut self, view: Resource<View>) -> wasmtime::Result<Vec<observation::Edge>> {
-        self.seen(&view, |seen| seen.topology.edges.iter().map(into_edge).collect())
-    }
-
-    async fn sample_times(&mut self, view: Resource<View>) -> wasmtime::Result<Vec<i64>> {
-        self.seen(&view, |seen| seen.window.iter().map(|sample| sample.at.as_millis()).collect())
-    }
-
-    async fn metric(&mut self, view: Resource<View>, name: String) -> wasmtime::Result<Option<Vec<f64>>> {
-        let columns = self.table.get(&view)?.columns();
-        Ok(ScalingMetric::from_name(&name).map(|metric| columns.of(metric).to_vec()))
-    }
-
-    async fn global_metric(&mut self, view: Resource<View>, name: String) -> wasmtime::Result<Option<Vec<f64>>> {
-        self.seen(&view, |seen| GlobalMetric::from_name(&name).map(|metric| seen.global_metric(metric)))
-    }
-
-    async fn state(&mut self, view: Resource<View>, key: String) -> wasmtime::Result<Option<String>> {
-        self.seen(&view, |seen| seen.state.get(&key).cloned())
-    }
-
-    async fn drop(&mut self, view: Resource<View>) -> wasmtime::Result<()> {
-        self.table.delete(view)?;
-        Ok(())
-    }
-}
-
-fn into_edge(edge: &crate::model::Edge) -> observation::Edge {
-    let index = |place: usize| u32::try_from(place).unwrap_or(u32::MAX);
-    observation::Edge {
-        from: index(edge.from),
-        to: index(edge.to),
-        ship: match edge.ship {
-            ShipStrategy::Hash => observation::ShipStrategy::Hash,
-            ShipStrategy::Rebalance => observation::ShipStrategy::Rebalance,
-            ShipStrategy::Rescale => observation::ShipStrategy::Rescale,
-            ShipStrategy::Forward => observation::ShipStrategy::Forward,
-            ShipStrategy::Custom => observation::ShipStrategy::Custom,
-            ShipStrategy::Broadcast => observation::ShipStrategy::Broadcast,
-            ShipStrategy::Global => observation::ShipStrategy::Global,
-            ShipStrategy::Shuffle => observation::ShipStrategy::Shuffle,
-            ShipStrategy::Unknown => observation::ShipStrategy::Unknown,
-        },
     }
 }

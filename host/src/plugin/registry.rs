@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use tidegate_common::time::Timestamp;
 use tracing::error;
 
+use super::extension_seat::ExtensionSeat;
 use super::load::Code;
 use super::pipeline::{Eagerness, InOneText, Workshop};
 use super::seat::{HandlerSeat, PolicySeat};
@@ -15,7 +16,7 @@ use super::slot::Slot;
 use super::steer::{AnySlot, open};
 use super::{Offer, PluginStatus, Runtime, Source, Spec, SteerError};
 use crate::config::{Config, ConfigError, Role};
-use crate::control::{Policies, Table, Views};
+use crate::control::{ExtensionPlugins, LiveExtensions, Policies, Table, Views};
 use crate::event::EventHandler;
 use crate::metrics::Metrics;
 use crate::model::Digest;
@@ -62,13 +63,19 @@ impl Registry {
         let seat = PolicySeat(Arc::new(Slot::new(nobody, Arc::clone(&metrics))));
         let policies = Policies::from(Table::new(Arc::new(seat)));
         let (views, turn) = (Arc::default(), tokio::sync::Mutex::default());
-        let workshop = Workshop { runtime, metrics, clock, policies, views, turn };
+        let extensions = LiveExtensions::default();
+        let workshop = Workshop { runtime, metrics, clock, policies, extensions, views, turn };
         Self { workshop, slots: RwLock::default(), handlers: Mutex::default() }
     }
 
     /// Who decides for whom: always as it is now.
     pub fn policies(&self) -> Policies {
         self.workshop.policies.clone()
+    }
+
+    /// Who can help to decide: always as it is now.
+    pub fn extensions(&self) -> LiveExtensions {
+        self.workshop.extensions.clone()
     }
 
     /// Where passes leave what they decided on, for rehearsals.
@@ -91,7 +98,7 @@ impl Registry {
         let mut opened = BTreeMap::new();
         let mut hope: BTreeMap<&str, Option<SteerError>> = BTreeMap::new();
         for spec in &specs {
-            let role = role_name(spec.role);
+            let role = spec.role.name();
             if self.find(&spec.name).is_some_and(|slot| slot.steered().spec().builds_as(spec)) {
                 hope.insert(role, None);
                 continue;
@@ -138,6 +145,7 @@ impl Registry {
             slots.insert(name, slot);
         }
         self.workshop.policies.replace(table(&slots, &self.workshop.metrics));
+        self.workshop.extensions.replace(extensions(&slots));
         self.seat_handlers(&slots);
     }
 
@@ -274,13 +282,30 @@ fn with_bundled(mut specs: Vec<Spec>) -> Vec<Spec> {
     specs
 }
 
+/// Who can help to decide.
+fn extensions(slots: &BTreeMap<String, AnySlot>) -> ExtensionPlugins {
+    let mut extensions = ExtensionPlugins::default();
+    for slot in slots.values() {
+        let spec = slot.steered().spec();
+        match slot {
+            AnySlot::Policy(_) | AnySlot::EventHandler { .. } => {}
+            AnySlot::Evaluator(slot) => extensions.add_evaluator(Arc::new(ExtensionSeat::new(Arc::clone(slot)))),
+            AnySlot::Aligner(slot) => extensions.add_aligner(Arc::new(ExtensionSeat::new(Arc::clone(slot)))),
+            AnySlot::Filter(slot) => {
+                extensions.add_filter(Arc::new(ExtensionSeat::new(Arc::clone(slot))), spec.priority, &spec.jobs);
+            }
+        }
+    }
+    extensions
+}
+
 /// Who decides for whom.
 fn table(slots: &BTreeMap<String, AnySlot>, metrics: &Arc<Metrics>) -> Table {
     let policies: Vec<(Arc<Spec>, PolicySeat)> = slots
         .values()
         .filter_map(|slot| match slot {
             AnySlot::Policy(policy) => Some((slot.steered().spec(), PolicySeat(Arc::clone(policy)))),
-            AnySlot::EventHandler { .. } => None,
+            _ => None,
         })
         .collect();
     let (everywhere, others): (Vec<_>, Vec<_>) =
@@ -299,13 +324,6 @@ fn table(slots: &BTreeMap<String, AnySlot>, metrics: &Arc<Metrics>) -> Table {
         }
     }
     table
-}
-
-pub(super) fn role_name(role: Role) -> &'static str {
-    match role {
-        Role::Policy => "policy",
-        Role::EventHandler => "event-handler",
-    }
 }
 
 pub(super) async fn fetch(name: &str, source: Source) -> Result<Code, SteerError> {

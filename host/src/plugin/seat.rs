@@ -10,6 +10,7 @@ use super::slot::{Service, Slot};
 use super::version::Version;
 use super::{CallError, FailureKind, WasmEventHandler, WasmPolicy};
 use crate::event::{EventHandler, HandlerError};
+use crate::extension::Extensions;
 use crate::model::{Decision, Digest, JobEvent, Observation};
 use crate::policy::{Policy, PolicyError, Seat};
 
@@ -70,8 +71,12 @@ impl Policy for Pinned {
         checked.inspect_err(|error| self.report(error, FailureKind::Check))
     }
 
-    async fn decide(&self, observation: Arc<Observation>) -> Result<Decision, PolicyError> {
-        let decided = self.version.plugin.decide(observation).await;
+    async fn decide(
+        &self,
+        observation: Arc<Observation>,
+        extensions: Arc<dyn Extensions>,
+    ) -> Result<Decision, PolicyError> {
+        let decided = self.version.plugin.decide(observation, extensions).await;
         match &decided {
             // That it cannot decide is an answer, and a good one.
             Err(PolicyError::Declined(_)) => self.slot.succeeded(&self.version),
@@ -102,7 +107,7 @@ impl Policy for Absent {
         Ok(Vec::new())
     }
 
-    async fn decide(&self, _: Arc<Observation>) -> Result<Decision, PolicyError> {
+    async fn decide(&self, _: Arc<Observation>, _: Arc<dyn Extensions>) -> Result<Decision, PolicyError> {
         Err(PolicyError::NotInService { policy: self.name.clone(), reason: self.why.clone() })
     }
 }

@@ -20,6 +20,8 @@ pub struct Spec {
     pub grants: Grants,
     /// The jobs that it is for, as `cluster/job` with `*` for any text. Empty: all.
     pub jobs: Vec<String>,
+    /// When a filter is asked, over its own word on it.
+    pub priority: Option<i32>,
     /// What is done when it fails.
     pub on_failure: OnFailure,
     /// After how many failures in a row, at least 1.
@@ -38,7 +40,8 @@ impl Spec {
     }
 
     fn granted(name: &str, config: &PluginConfig, plugins: &Path, grants: Grants) -> Self {
-        let PluginConfig { role, source, jobs, limits: _, grant: _, on_failure, max_failures, shadow } = config;
+        let PluginConfig { role, source, jobs, priority, limits: _, grant: _, on_failure, max_failures, shadow } =
+            config;
         Self {
             name: name.to_owned(),
             role: *role,
@@ -46,6 +49,7 @@ impl Spec {
             limits: config.limits(),
             grants,
             jobs: jobs.clone(),
+            priority: *priority,
             on_failure: *on_failure,
             max_failures: u32::from(max_failures.get()),
             shadow: *shadow,

@@ -12,7 +12,10 @@ use super::load::Code;
 use super::pipeline::{Eagerness, InOneText, Workshop};
 use super::registry::fetch;
 use super::slot::Slot;
-use super::{CallError, LoadError, Offer, PluginStatus, Spec, WasmEventHandler, WasmPolicy};
+use super::{
+    CallError, LoadError, Offer, PluginStatus, Spec, WasmAligner, WasmEvaluator, WasmEventHandler, WasmFilter,
+    WasmPolicy,
+};
 use crate::config::Role;
 use crate::control::RehearsalError;
 use crate::model::Digest;
@@ -148,6 +151,9 @@ impl<K: Kind> Steered for Slot<K> {
 #[derive(Clone)]
 pub(super) enum AnySlot {
     Policy(Arc<Slot<WasmPolicy>>),
+    Evaluator(Arc<Slot<WasmEvaluator>>),
+    Aligner(Arc<Slot<WasmAligner>>),
+    Filter(Arc<Slot<WasmFilter>>),
     EventHandler {
         slot: Arc<Slot<WasmEventHandler>>,
         /// Whether nobody hands it events yet.
@@ -159,6 +165,9 @@ impl AnySlot {
     pub(super) fn steered(&self) -> &dyn Steered {
         match self {
             Self::Policy(slot) => slot.as_ref(),
+            Self::Evaluator(slot) => slot.as_ref(),
+            Self::Aligner(slot) => slot.as_ref(),
+            Self::Filter(slot) => slot.as_ref(),
             Self::EventHandler { slot, .. } => slot.as_ref(),
         }
     }
@@ -171,6 +180,18 @@ pub(super) async fn open(workshop: &Workshop, spec: &Spec) -> (AnySlot, Option<S
             let (slot, failed) = fill(workshop, spec, "default-policy").await;
             (AnySlot::Policy(slot), failed)
         }
+        Role::Evaluator => {
+            let (slot, failed) = fill(workshop, spec, "").await;
+            (AnySlot::Evaluator(slot), failed)
+        }
+        Role::Aligner => {
+            let (slot, failed) = fill(workshop, spec, "").await;
+            (AnySlot::Aligner(slot), failed)
+        }
+        Role::Filter => {
+            let (slot, failed) = fill(workshop, spec, "").await;
+            (AnySlot::Filter(slot), failed)
+        }
         Role::EventHandler => {
             let (slot, failed) = fill(workshop, spec, "log").await;
             (AnySlot::EventHandler { slot, is_new: Arc::new(AtomicBool::new(true)) }, failed)
@@ -178,6 +199,7 @@ pub(super) async fn open(workshop: &Workshop, spec: &Spec) -> (AnySlot, Option<S
     }
 }
 
+/// `carried` is the bundled plugin that may take its place; nobody can ask for it where there is none.
 async fn fill<K: Kind>(workshop: &Workshop, spec: &Spec, carried: &str) -> (Arc<Slot<K>>, Option<SteerError>) {
     let slot = Arc::new(Slot::<K>::new(spec.clone(), Arc::clone(&workshop.metrics)));
     let failed = try_fill(workshop, &slot, spec, &Spec::bundled(carried, spec.role)).await.err();

@@ -11,7 +11,7 @@ use tidegate_common::time::Timestamp;
 use super::transport::RecordedCluster;
 use super::{Outcome, Start, Trace};
 use crate::control::{
-    Cluster, Controller, DecisionRecord, Pace, Pass, Policies, Readiness, Records, ShadowTurns, Watch,
+    Cluster, Controller, DecisionRecord, LiveExtensions, Pace, Pass, Policies, Readiness, Records, ShadowTurns, Watch,
 };
 use crate::event::Events;
 use crate::flink::RestClient;
@@ -137,6 +137,7 @@ impl Host {
                 policies: Policies::new(Arc::clone(policy)),
                 views: Arc::default(),
                 shadow_turns: ShadowTurns::default(),
+                extensions: LiveExtensions::default(),
                 store: Arc::clone(&store) as Arc<dyn StateStore>,
                 events,
                 metrics,

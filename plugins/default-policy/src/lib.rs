@@ -1,6 +1,7 @@
 //! The bundled policy as a component: `policy-kit` decides, this crate only translates.
 
 mod answer;
+mod reached;
 mod seen;
 
 mod bindings {
@@ -13,6 +14,7 @@ mod bindings {
 
 use bindings::exports::tidegate::policy::scaling::{Decision, Description, Failure, Guest};
 use bindings::tidegate::policy::observation::View;
+use reached::Reached;
 use seen::Seen;
 
 struct DefaultPolicy;
@@ -31,7 +33,7 @@ impl Guest for DefaultPolicy {
     }
 
     fn decide(view: &View) -> Result<Decision, Failure> {
-        tidegate_policy_kit::decide(&Seen(view)).map(answer::decision).map_err(answer::failure)
+        tidegate_policy_kit::decide(&Seen(view), &Reached).map(answer::decision).map_err(answer::failure)
     }
 }
 

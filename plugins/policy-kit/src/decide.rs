@@ -4,9 +4,10 @@ use tidegate_common::configuration::Configuration;
 use tidegate_common::options::{FALLBACK_PREFIX, PREFIX};
 use tidegate_common::validate::validate;
 
-use crate::decision::{Column, Decision, Event, Failure, Verdict};
+use crate::decision::{Decision, Event, Failure, Verdict};
 use crate::evaluate::{Evaluation, EvaluationOptions, Window, evaluate};
 use crate::execute::{Executor, Remembered, TaskManager};
+use crate::extension::Extensions;
 use crate::history::{History, Limits};
 use crate::metric::Metric;
 use crate::scale::DelayedScaleDown;
@@ -19,11 +20,11 @@ use crate::view::View;
 /// What the keys of the options that the policy reads start with.
 const PREFIXES: [&str; 3] = [PREFIX, FALLBACK_PREFIX, "taskmanager."];
 
-/// Decides what to do about the job that `view` shows.
+/// Decides what to do about the job that `view` shows, with the help of the `extensions` that are configured for it.
 ///
 /// # Errors
 /// When its metrics cannot be evaluated or no decision can be made of them. Nothing is remembered then.
-pub fn decide(view: &dyn View) -> Result<Decision, Failure> {
+pub fn decide(view: &dyn View, extensions: &dyn Extensions) -> Result<Decision, Failure> {
     let configuration = view.options(&PREFIXES);
     let topology = Topology::of(view)?;
     let history = view.state(SCALING_HISTORY);
@@ -37,7 +38,7 @@ pub fn decide(view: &dyn View) -> Result<Decision, Failure> {
     }
     let restart = recall.remembered.tracking.restart_time(&configuration).map_err(evaluating)?;
     let options = EvaluationOptions::read(&configuration, restart).map_err(evaluating)?;
-    let mut evaluation = evaluate(&topology, &window, &options)?;
+    let mut evaluation = evaluate(&topology, &window, &options, extensions)?;
     if view.now() < view.window_full_at() {
         for row in &mut evaluation.vertices {
             row.remove(Metric::RecommendedParallelism);
@@ -46,7 +47,8 @@ pub fn decide(view: &dyn View) -> Result<Decision, Failure> {
         return Ok(with_evaluation(held, &evaluation));
     }
     let task_manager = TaskManager::read(&configuration).map_err(executing)?;
-    let executor = Executor { view, topology: &topology, configuration: &configuration, task_manager, restart };
+    let (topology, configuration) = (&topology, &configuration);
+    let executor = Executor { view, extensions, topology, configuration, task_manager, restart };
     let mut events = Vec::new();
     let verdict = executor.execute(&mut evaluation, &mut recall.remembered, &mut events)?;
     Ok(with_evaluation(recall.decision(verdict, events)?, &evaluation))
@@ -133,17 +135,7 @@ fn recall<T: serde::de::DeserializeOwned + Default>(view: &dyn View, key: &str, 
 /// Adds what was evaluated, column by column.
 fn with_evaluation(mut decision: Decision, evaluation: &Evaluation) -> Decision {
     let rows = &evaluation.vertices;
-    let column = |value: &dyn Fn(usize) -> f64| {
-        let values: Vec<f64> = (0..rows.len()).map(value).collect();
-        if values.iter().all(|value| value.is_nan()) { Vec::new() } else { values }
-    };
-    for metric in Metric::ALL {
-        let current = column(&|index| rows.get(index).map_or(f64::NAN, |row| row.current(metric)));
-        let average = column(&|index| rows.get(index).map_or(f64::NAN, |row| row.average(metric)));
-        if !(current.is_empty() && average.is_empty()) {
-            decision.evaluated.push(Column { metric: metric.name(), current, average });
-        }
-    }
+    decision.evaluated = evaluation.columns();
     let recommended = |row: &crate::metric::VertexMetrics| {
         let parallelism = tidegate_common::number::to_int(row.current(Metric::RecommendedParallelism));
         u32::try_from(parallelism).unwrap_or(0)
@@ -170,7 +162,8 @@ mod tests {
     use tidegate_common::options;
 
     use super::*;
-    use crate::testing::{FakeView, cases, configuration, number};
+    use crate::extension::{CustomMetric, NoExtensions, Ruling};
+    use crate::testing::{FakeExtensions, FakeView, cases, configuration, number};
 
     const VERTICES: [&str; 3] = ["src", "map", "sink"];
 
@@ -213,7 +206,7 @@ mod tests {
             }
             self.show_samples();
 
-            let decision = decide(&self.view).unwrap();
+            let decision = decide(&self.view, &NoExtensions).unwrap();
             for (key, text) in decision.state {
                 match text {
                     Some(text) => self.view.state.insert(key, text),
@@ -310,7 +303,7 @@ mod tests {
 
     #[test]
     fn a_busy_source_is_scaled_up_and_all_of_it_is_remembered() {
-        let decision = decide(&source(1000.0)).unwrap();
+        let decision = decide(&source(1000.0), &NoExtensions).unwrap();
         let Verdict::Scale(targets) = decision.verdict else {
             panic!("{:?}", decision.verdict);
         };
@@ -322,7 +315,7 @@ mod tests {
 
     #[test]
     fn a_job_within_its_bounds_is_left_alone_and_nothing_is_written() {
-        let decision = decide(&source(700.0)).unwrap();
+        let decision = decide(&source(700.0), &NoExtensions).unwrap();
         assert_eq!(decision.verdict, Verdict::Hold("every vertex is within its utilisation bounds".to_owned()));
         assert!(decision.state.is_empty() && decision.events.is_empty());
         assert_eq!(decision.recommended, [2]);
@@ -332,7 +325,7 @@ mod tests {
     fn a_window_that_is_not_full_is_evaluated_but_held() {
         let mut view = source(1000.0);
         view.window_full_at = 60_001;
-        let decision = decide(&view).unwrap();
+        let decision = decide(&view, &NoExtensions).unwrap();
         assert_eq!(decision.verdict, Verdict::Hold("the metric window is not full yet".to_owned()));
         assert_eq!(decision.recommended, [0]);
         assert!(decision.evaluated.iter().any(|column| column.metric == "TRUE_PROCESSING_RATE"));
@@ -342,14 +335,14 @@ mod tests {
     fn a_single_sample_is_not_evaluated() {
         let mut view = source(1000.0);
         view.times.pop();
-        let decision = decide(&view).unwrap();
+        let decision = decide(&view, &NoExtensions).unwrap();
         assert!(matches!(decision.verdict, Verdict::Hold(_)) && decision.evaluated.is_empty());
     }
 
     #[test]
     fn a_decision_is_the_same_every_time() {
         let view = source(1000.0);
-        assert_eq!(format!("{:?}", decide(&view)), format!("{:?}", decide(&view)));
+        assert_eq!(format!("{:?}", decide(&view, &NoExtensions)), format!("{:?}", decide(&view, &NoExtensions)));
     }
 
     #[test]
@@ -358,7 +351,7 @@ mod tests {
         for key in [SCALING_HISTORY, SCALING_TRACKING, DELAYED_SCALE_DOWN] {
             view.state.insert(key.to_owned(), "?".to_owned());
         }
-        let mut state = decide(&view).unwrap().state;
+        let mut state = decide(&view, &NoExtensions).unwrap().state;
         state.sort();
         let forgotten = [DELAYED_SCALE_DOWN, SCALING_HISTORY, SCALING_TRACKING].map(|key| (key.to_owned(), None));
         assert_eq!(state, forgotten);
@@ -368,7 +361,7 @@ mod tests {
     fn scaling_that_is_disabled_is_reported_only() {
         let mut view = source(1000.0);
         view.configuration.set("job.autoscaler.scaling.enabled", "false");
-        let decision = decide(&view).unwrap();
+        let decision = decide(&view, &NoExtensions).unwrap();
         assert!(matches!(decision.verdict, Verdict::Hold(_)) && decision.state.is_empty());
         assert_eq!(decision.recommended, [3]);
         let start = "Scaling execution disabled by config job.autoscaler.scaling.enabled:false, recommended parallelism \
@@ -381,12 +374,12 @@ mod tests {
     fn nothing_is_applied_in_an_excluded_period() {
         let mut view = source(1000.0);
         view.configuration.set("job.autoscaler.excluded.periods", "0:00-0:02;* * 9 * * ?");
-        let decision = decide(&view).unwrap();
+        let decision = decide(&view, &NoExtensions).unwrap();
         assert!(matches!(decision.verdict, Verdict::Hold(_)) && decision.state.is_empty());
         let start = "Scaling execution disabled by config job.autoscaler.excluded.periods:[0:00-0:02, * * 9 * * ?], ";
         assert!(decision.events[0].message.starts_with(start), "{:?}", decision.events);
         view.now += 120_001;
-        assert!(matches!(decide(&view).unwrap().verdict, Verdict::Scale(_)));
+        assert!(matches!(decide(&view, &NoExtensions).unwrap().verdict, Verdict::Scale(_)));
     }
 
     #[test]
@@ -394,16 +387,16 @@ mod tests {
         let mut view = source(1000.0);
         view.configuration.set("job.autoscaler.scaling.enabled", "false");
         view.configuration.set("job.autoscaler.excluded.periods", "always");
-        assert!(matches!(decide(&view), Err(Failure::Executing(_))));
+        assert!(matches!(decide(&view, &NoExtensions), Err(Failure::Executing(_))));
     }
 
     #[test]
     fn an_excluded_vertex_is_left_alone_and_keeps_its_target() {
         let mut view = source(1000.0);
         view.excluded = vec![true];
-        assert!(matches!(decide(&view).unwrap().verdict, Verdict::Hold(_)));
+        assert!(matches!(decide(&view, &NoExtensions).unwrap().verdict, Verdict::Hold(_)));
         view.excluded = Vec::new();
-        assert!(matches!(decide(&view), Err(Failure::Executing(_))));
+        assert!(matches!(decide(&view, &NoExtensions), Err(Failure::Executing(_))));
     }
 
     #[test]
@@ -416,8 +409,9 @@ mod tests {
             view.globals.insert(metric.to_owned(), vec![f64::from(64 << 20); 2]);
         }
         view.globals.insert("NUM_TASK_SLOTS_USED".to_owned(), vec![2.0; 2]);
-        let reasons =
-            |view: &FakeView| -> Vec<&str> { decide(view).unwrap().events.iter().map(|event| event.reason).collect() };
+        let reasons = |view: &FakeView| -> Vec<&str> {
+            decide(view, &NoExtensions).unwrap().events.iter().map(|event| event.reason).collect()
+        };
         assert_eq!(reasons(&view), ["Configuration recommendation", "ResourceQuotaReached"]);
         // With tuning enabled the quota counts the memory that is recommended.
         view.configuration.set("job.autoscaler.memory.tuning.enabled", "true");
@@ -429,12 +423,96 @@ mod tests {
         for (key, failure) in [("catch-up.duration", "evaluating"), ("scale-up.max-factor", "executing")] {
             let mut view = source(1000.0);
             view.configuration.set(format!("job.autoscaler.{key}"), "soon");
-            let found = match decide(&view) {
+            let found = match decide(&view, &NoExtensions) {
                 Err(Failure::Evaluating(_)) => "evaluating",
                 Err(Failure::Executing(_)) => "executing",
                 Ok(decision) => panic!("{decision:?}"),
             };
             assert_eq!(found, failure);
+        }
+    }
+
+    /// The upstream test of a custom evaluator: it says that 100 000 records a second come in.
+    #[test]
+    fn an_evaluator_moves_the_targets_as_upstream_does() {
+        for case in cases("upstream_custom_evaluator_e2e") {
+            let mut view = FakeView::of_topology(&case["topology"]);
+            view.configuration = configuration(&case["config"]);
+            let steps = case["steps"].as_array().unwrap();
+            view.times = steps.iter().map(|step| step["now"].as_i64().unwrap() * 1000).collect();
+            view.now = view.times[steps.len() - 1];
+            view.window_full_at = view.times[0] + 1000;
+            let columns = [
+                ("LAG", ["srcPending", "?"], 1.0),
+                ("LOAD", ["srcBusyMax", "sinkBusyMax"], 1000.0),
+                ("NUM_RECORDS_IN", ["srcIn", "sinkIn"], 1.0),
+                ("NUM_RECORDS_OUT", ["srcOut", "?"], 1.0),
+            ];
+            for (metric, fields, unit) in columns {
+                let values = steps.iter().flat_map(|step| fields.map(|field| number(&step[field]) / unit));
+                view.metrics.insert(metric.to_owned(), values.collect());
+            }
+            let custom = CustomMetric { name: "TARGET_DATA_RATE".to_owned(), current: f64::NAN, average: 100_000.0 };
+            let stranger = CustomMetric { name: "WIND".to_owned(), current: 1.0, average: 1.0 };
+            let extensions = FakeExtensions {
+                evaluated: BTreeMap::from([(0, vec![stranger, custom])]),
+                ..FakeExtensions::default()
+            };
+            let Verdict::Scale(targets) = decide(&view, &extensions).unwrap().verdict else { panic!("{case}") };
+            let targets: BTreeMap<String, u32> =
+                targets.into_iter().map(|target| (target.vertex, target.parallelism)).collect();
+            assert_eq!(json!(targets), case["expectedOverrides"]);
+        }
+    }
+
+    #[test]
+    fn a_filter_has_the_last_word_before_anything_is_told_or_kept() {
+        let mut extensions = FakeExtensions { ruling: Some(Ok(Ruling::Accepted(vec![(0, 7)]))), ..Default::default() };
+        let decision = decide(&source(1000.0), &extensions).unwrap();
+        let Verdict::Scale(targets) = &decision.verdict else { panic!("{decision:?}") };
+        assert_eq!(targets[0].parallelism, 7);
+        assert_eq!(*extensions.asked.borrow(), [[(0, 3)]]);
+        assert!(decision.events[0].message.contains("Parallelism 2 -> 7 |"), "{:?}", decision.events);
+        assert!(decision.state[0].1.as_ref().unwrap().contains("\"newParallelism\":7"), "{:?}", decision.state);
+        assert_eq!(decision.recommended, [3], "what was recommended stays");
+
+        extensions.ruling = Some(Ok(Ruling::Vetoed { by: "night".to_owned(), reason: "not now".to_owned() }));
+        let decision = decide(&source(1000.0), &extensions).unwrap();
+        assert_eq!(decision.verdict, Verdict::Hold("Scaling vetoed by night: not now".to_owned()));
+        let [event] = &decision.events[..] else { panic!("{:?}", decision.events) };
+        assert_eq!((event.reason, event.message_key.as_deref()), ("ScalingVetoed", Some("ScalingVetoed:night")));
+        assert_eq!(decision.state, []);
+
+        extensions.ruling = Some(Err("no idea".to_owned()));
+        assert_eq!(decide(&source(1000.0), &extensions), Err(Failure::Executing("no idea".to_owned())));
+
+        let asked = extensions.asked.borrow().len();
+        decide(&source(700.0), &extensions).unwrap();
+        assert_eq!(extensions.asked.borrow().len(), asked, "nothing to filter");
+    }
+
+    #[test]
+    fn an_aligner_chooses_the_parallelism() {
+        let mut view = source(1000.0);
+        view.configuration.set("job.autoscaler.scaling.parallelism-alignment.mode", "tens");
+        for (aligned, expected) in [
+            (Ok(Some(10)), Ok(Some(10))),
+            (Ok(Some(2)), Ok(None)),
+            (Ok(None), Ok(Some(3))),
+            (Ok(Some(0)), Err("the new parallelism 0 of v is not positive")),
+            (Ok(Some(u32::MAX)), Err("the parallelism of v cannot be aligned: 4294967295 is no parallelism")),
+            (Err("lost".to_owned()), Err("the parallelism of v cannot be aligned: lost")),
+        ] {
+            let extensions = FakeExtensions {
+                aligner: Some("tens".to_owned()),
+                aligned: Some(aligned.clone()),
+                ..FakeExtensions::default()
+            };
+            let found = decide(&view, &extensions).map(|decision| match decision.verdict {
+                Verdict::Scale(targets) => Some(targets[0].parallelism),
+                Verdict::Hold(_) => None,
+            });
+            assert_eq!(found, expected.map_err(|error| Failure::Executing(error.to_owned())), "{aligned:?}");
         }
     }
 

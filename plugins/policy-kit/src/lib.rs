@@ -4,6 +4,7 @@
 //!
 //! - [`mod@decide`]: one pass from the picture to the decision; start here
 //! - [`view`], [`decision`]: what goes in and what comes out
+//! - [`extension`]: what it asks of other plugins on the way
 //! - [`evaluate`]: from samples to rates, thresholds and the other evaluated metrics
 //! - [`scale`]: from a vertex' evaluated metrics to the parallelism that it needs
 //! - [`execute`]: from the vertices' changes to what is done about the job
@@ -14,6 +15,7 @@ pub mod decide;
 pub mod decision;
 pub mod evaluate;
 pub mod execute;
+pub mod extension;
 pub mod history;
 pub mod memory;
 pub mod metric;
@@ -27,4 +29,5 @@ pub mod view;
 
 pub use decide::{check_options, decide};
 pub use decision::{Decision, Failure};
+pub use extension::{Extensions, NoExtensions};
 pub use view::View;

@@ -18,6 +18,11 @@ macro_rules! metrics {
             pub const ALL: [Self; Self::COUNT] = [$(Self::$variant),+];
             const COUNT: usize = [$($name),+].len();
 
+            /// The metric of that name.
+            pub fn from_name(name: &str) -> Option<Self> {
+                Self::ALL.into_iter().find(|metric| metric.name() == name)
+            }
+
             /// Flink's name of it.
             pub const fn name(self) -> &'static str {
                 match self {
@@ -90,6 +95,11 @@ pub struct VertexMetrics {
 }
 
 impl VertexMetrics {
+    /// Every value that is there, in the order of the rows.
+    pub fn iter(&self) -> impl Iterator<Item = (Metric, EvaluatedMetric)> {
+        Metric::ALL.into_iter().zip(self.entries).filter_map(|(metric, value)| Some((metric, value?)))
+    }
+
     /// Puts `value` under `metric`.
     pub fn set(&mut self, metric: Metric, value: EvaluatedMetric) {
         if let Some(entry) = self.entries.get_mut(metric as usize) {

@@ -1,5 +1,6 @@
 //! What the tests share: vectors as JSON, and a view made of them.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use serde_json::Value;
@@ -7,6 +8,9 @@ use tidegate_common::configuration::Configuration;
 use tidegate_common::time::Timestamp;
 pub(crate) use tidegate_vectors::{cases, number};
 
+use crate::decision::Column;
+use crate::extension::{Alignment, CustomMetric, Extensions, Ruling, Situation};
+use crate::metric::VertexMetrics;
 use crate::view::{Edge, ShipStrategy, View};
 
 /// A view of values that a test sets.
@@ -89,6 +93,45 @@ impl View for FakeView {
 
     fn state(&self, key: &str) -> Option<String> {
         self.state.get(key).cloned()
+    }
+}
+
+/// Extensions that answer what a test sets.
+#[derive(Default)]
+pub(crate) struct FakeExtensions {
+    /// Metrics for the vertex of each index.
+    pub(crate) evaluated: BTreeMap<usize, Vec<CustomMetric>>,
+    pub(crate) aligner: Option<String>,
+    pub(crate) aligned: Option<Result<Option<u32>, String>>,
+    pub(crate) ruling: Option<Result<Ruling, String>>,
+    /// What the filters were asked.
+    pub(crate) asked: RefCell<Vec<Vec<(usize, u32)>>>,
+}
+
+impl Extensions for FakeExtensions {
+    fn evaluator(&self) -> Option<String> {
+        (!self.evaluated.is_empty()).then(|| "fake".to_owned())
+    }
+
+    fn aligner(&self) -> Option<String> {
+        self.aligner.clone()
+    }
+
+    fn filters(&self) -> Vec<String> {
+        self.ruling.iter().map(|_| "fake".to_owned()).collect()
+    }
+
+    fn evaluate(&self, vertex: usize, _: &VertexMetrics, _: Situation) -> Vec<CustomMetric> {
+        self.evaluated.get(&vertex).cloned().unwrap_or_default()
+    }
+
+    fn align(&self, _: &Alignment<'_>) -> Result<Option<u32>, String> {
+        self.aligned.clone().unwrap()
+    }
+
+    fn filter(&self, changes: Vec<(usize, u32)>, _: Vec<Column>) -> Result<Ruling, String> {
+        self.asked.borrow_mut().push(changes);
+        self.ruling.clone().unwrap()
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod advisory;
 mod api;
+mod chain;
 mod grants;
 mod growth;
 mod hostile;

@@ -9,7 +9,8 @@ use super::processing_rate::{busy_times, input_rates, true_processing_rate};
 use super::target_rate::Flow;
 use super::threshold::Demand;
 use super::window::Window;
-use crate::decision::Failure;
+use crate::decision::{Column, Failure};
+use crate::extension::{Extensions, Situation};
 use crate::metric::{EvaluatedMetric, Metric, VertexMetrics};
 use crate::topology::{Topology, Vertex};
 
@@ -24,11 +25,34 @@ pub struct Evaluation {
     pub processing_backlog: bool,
 }
 
-/// Evaluates a window of samples.
+impl Evaluation {
+    /// What was evaluated, column by column; without what no vertex has.
+    pub fn columns(&self) -> Vec<Column> {
+        let column = |value: &dyn Fn(&VertexMetrics) -> f64| {
+            let values: Vec<f64> = self.vertices.iter().map(value).collect();
+            if values.iter().all(|value| value.is_nan()) { Vec::new() } else { values }
+        };
+        let columns = Metric::ALL.into_iter().map(|metric| Column {
+            metric: metric.name(),
+            current: column(&|row| row.current(metric)),
+            average: column(&|row| row.average(metric)),
+        });
+        columns.filter(|column| !(column.current.is_empty() && column.average.is_empty())).collect()
+    }
+}
+
+/// Evaluates a window of samples. The evaluator among the `extensions` has the last word on each vertex, also towards
+/// the vertices after it, but not on the thresholds that follow from its own rates.
 ///
 /// # Errors
 /// When a source's rate cannot be told.
-pub fn evaluate(topology: &Topology, window: &Window<'_>, options: &EvaluationOptions) -> Result<Evaluation, Failure> {
+pub fn evaluate(
+    topology: &Topology,
+    window: &Window<'_>,
+    options: &EvaluationOptions,
+    extensions: &dyn Extensions,
+) -> Result<Evaluation, Failure> {
+    let is_extended = extensions.evaluator().is_some();
     let records_in = window.rates("NUM_RECORDS_IN")?;
     let joins = topology.vertices.iter().any(|vertex| vertex.inputs.len() > 1);
     let records_out = if joins { window.rates("NUM_RECORDS_OUT")? } else { Vec::new() };
@@ -56,7 +80,17 @@ pub fn evaluate(topology: &Topology, window: &Window<'_>, options: &EvaluationOp
             downstream_demand(vertex, index, &vertices, &flow)
         };
         let rate = true_processing_rate(*input, *busy, *observed, options);
-        vertices.push(row(vertex, demand, (rate, *busy, lag), options, processing_backlog));
+        let mut row = row(vertex, demand, (rate, *busy, lag), options, processing_backlog);
+        if is_extended {
+            let situation = Situation { restart: options.restart as u64, processing_backlog };
+            for custom in extensions.evaluate(index, &row, situation) {
+                // What nobody here would look at is not kept.
+                if let Some(metric) = Metric::from_name(&custom.name) {
+                    row.set(metric, custom.over(row.get(metric)));
+                }
+            }
+        }
+        vertices.push(row);
     }
     Ok(Evaluation { vertices, global: GlobalEvaluation::of(window), processing_backlog })
 }
@@ -119,6 +153,7 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
+    use crate::extension::NoExtensions;
     use crate::testing::{FakeView, cases, close, configuration, number, same};
 
     fn evaluated(case: &Value) -> (Topology, Result<Evaluation, Failure>) {
@@ -126,7 +161,7 @@ mod tests {
         let topology = Topology::of(&view).unwrap();
         let restart = case["restartTimeMs"].as_u64().unwrap() / 1000;
         let options = EvaluationOptions::read(&configuration(&case["config"]), restart).unwrap();
-        let evaluation = evaluate(&topology, &Window::new(&view, topology.vertices.len()), &options);
+        let evaluation = evaluate(&topology, &Window::new(&view, topology.vertices.len()), &options, &NoExtensions);
         (topology, evaluation)
     }
 

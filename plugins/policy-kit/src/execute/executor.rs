@@ -9,6 +9,7 @@ use super::report::{Header, Summary, scaling_report};
 use super::resources::{Quota, TaskManager};
 use crate::decision::{Event, Failure, Severity, Target, Verdict};
 use crate::evaluate::Evaluation;
+use crate::extension::{Extensions, Ruling};
 use crate::history::{History, ScalingSummary};
 use crate::memory::{MemoryTuning, Usage};
 use crate::metric::{EvaluatedMetric, Metric};
@@ -31,6 +32,8 @@ pub struct Remembered<'t> {
 pub struct Executor<'a> {
     /// The picture of the job.
     pub view: &'a dyn View,
+    /// The plugins that are configured for it.
+    pub extensions: &'a dyn Extensions,
     /// Its graph.
     pub topology: &'a Topology,
     /// Its options.
@@ -48,14 +51,15 @@ impl Executor<'_> {
     /// tell.
     ///
     /// # Errors
-    /// When an option cannot be read or a vertex cannot be judged.
+    /// When an option cannot be read, a vertex cannot be judged or a filter has no answer.
     pub fn execute(
         &self,
         evaluation: &mut Evaluation,
         remembered: &mut Remembered<'_>,
         events: &mut Vec<Event>,
     ) -> Result<Verdict, Failure> {
-        let options = ScalingOptions::read(self.configuration, self.restart).map_err(unreadable)?;
+        let mut options = ScalingOptions::read(self.configuration, self.restart).map_err(unreadable)?;
+        options.alignment = options.alignment.among(self.extensions);
         if let Some(event) = self.memory_pressure(evaluation, &options).map_err(unreadable)? {
             let reason = event.message.clone();
             events.push(event);
@@ -83,8 +87,17 @@ impl Executor<'_> {
             events.push(event);
             return Ok(Verdict::Hold(reason));
         }
+        let summaries = match self.filtered(evaluation, summaries)? {
+            Filtered::Accepted(summaries) => summaries,
+            Filtered::Vetoed { by, reason } => {
+                let event = vetoed(&by, &reason, &options);
+                let reason = event.message.clone();
+                events.push(event);
+                return Ok(Verdict::Hold(reason));
+            }
+        };
         events.push(scaling_report(&Header::Enabled, &summaries, options.event_interval));
-        Ok(self.apply(&summaries, remembered, &changes))
+        Ok(self.apply(&summaries, remembered))
     }
 
     /// The event of too little memory, if nothing must be scaled because of it.
@@ -132,15 +145,17 @@ impl Executor<'_> {
             delayed: &mut remembered.delayed,
             now: self.view.now(),
             events,
+            extensions: self.extensions,
         };
         let rows = self.topology.vertices.iter().zip(&mut evaluation.vertices);
         rows.zip(excluded)
-            .map(|((vertex, row), excluded)| {
+            .enumerate()
+            .map(|(index, ((vertex, row), excluded))| {
                 if excluded {
                     return Ok(None);
                 }
                 let inputs: Vec<ShipStrategy> = vertex.inputs.iter().map(|(_, ship)| *ship).collect();
-                scaler.scale(&vertex.id, &inputs, row)
+                scaler.scale((index, &vertex.id), &inputs, row)
             })
             .collect()
     }
@@ -215,8 +230,34 @@ impl Executor<'_> {
         Ok(quota.is_exceeded(changed, TaskManager { memory, ..self.task_manager }))
     }
 
+    /// What the filters leave of the changes. The metrics stay as they are.
+    fn filtered<'e>(
+        &'e self,
+        evaluation: &'e Evaluation,
+        summaries: Vec<Summary<'e>>,
+    ) -> Result<Filtered<'e>, Failure> {
+        if self.extensions.filters().is_empty() {
+            return Ok(Filtered::Accepted(summaries));
+        }
+        let place = |id: &str| self.topology.vertices.iter().position(|vertex| vertex.id == id);
+        let asked = summaries.iter().filter_map(|it| Some((place(it.vertex)?, u32::try_from(it.new).ok()?)));
+        let ruling = self.extensions.filter(asked.collect(), evaluation.columns());
+        let left = match ruling.map_err(Failure::Executing)? {
+            Ruling::Vetoed { by, reason } => return Ok(Filtered::Vetoed { by, reason }),
+            Ruling::Accepted(left) => left,
+        };
+        let summary = |(index, parallelism): (usize, u32)| {
+            let stranger = || Failure::Executing(format!("a filter answered about vertex {index}, which there is not"));
+            let vertex = self.topology.vertices.get(index).ok_or_else(stranger)?;
+            let metrics = evaluation.vertices.get(index).ok_or_else(stranger)?;
+            let new = i32::try_from(parallelism).unwrap_or(i32::MAX);
+            Ok(Summary { vertex: &vertex.id, current: to_int(metrics.current(Metric::Parallelism)), new, metrics })
+        };
+        Ok(Filtered::Accepted(left.into_iter().map(summary).collect::<Result<_, _>>()?))
+    }
+
     /// Remembers the decision, and names the target of every vertex.
-    fn apply(&self, summaries: &[Summary<'_>], remembered: &mut Remembered<'_>, changes: &[Option<Change>]) -> Verdict {
+    fn apply(&self, summaries: &[Summary<'_>], remembered: &mut Remembered<'_>) -> Verdict {
         let now = self.view.now();
         for summary in summaries {
             let kept = ScalingSummary::new(summary.current, summary.new, summary.metrics);
@@ -224,11 +265,29 @@ impl Executor<'_> {
         }
         remembered.tracking.add(now);
         remembered.delayed.clear();
-        let targets = self.topology.vertices.iter().zip(changes).map(|(vertex, change)| {
-            let new = change.and_then(|change| u32::try_from(change.new_parallelism).ok());
+        let targets = self.topology.vertices.iter().map(|vertex| {
+            let change = summaries.iter().find(|summary| summary.vertex == vertex.id);
+            let new = change.and_then(|summary| u32::try_from(summary.new).ok());
             Target { vertex: vertex.id.clone(), parallelism: new.unwrap_or(vertex.parallelism) }
         });
         Verdict::Scale(targets.collect())
+    }
+}
+
+/// What the filters leave of a job's changes.
+enum Filtered<'e> {
+    Accepted(Vec<Summary<'e>>),
+    Vetoed { by: String, reason: String },
+}
+
+fn vetoed(by: &str, reason: &str, options: &ScalingOptions) -> Event {
+    let why = if reason.is_empty() { String::new() } else { format!(": {reason}") };
+    Event {
+        severity: Severity::Warning,
+        reason: "ScalingVetoed",
+        message: format!("Scaling vetoed by {by}{why}"),
+        message_key: Some(format!("ScalingVetoed:{by}")),
+        interval: Some(options.event_interval),
     }
 }
 
@@ -261,6 +320,7 @@ mod tests {
 
     use super::*;
     use crate::evaluate::GlobalEvaluation;
+    use crate::extension::NoExtensions;
     use crate::history::Limits;
     use crate::metric::VertexMetrics;
     use crate::testing::{FakeView, cases, configuration, number};
@@ -318,6 +378,7 @@ mod tests {
             };
             let executor = Executor {
                 view: &view,
+                extensions: &NoExtensions,
                 topology: &topology,
                 configuration: &view.configuration,
                 task_manager: TaskManager {

@@ -9,6 +9,7 @@ use tidegate_common::time::Timestamp;
 use super::{Executor, Remembered, TaskManager};
 use crate::decision::Verdict;
 use crate::evaluate::{Demand, Evaluation, EvaluationOptions, GlobalEvaluation};
+use crate::extension::NoExtensions;
 use crate::history::{History, Limits};
 use crate::metric::{EvaluatedMetric, Metric, VertexMetrics};
 use crate::scale::DelayedScaleDown;
@@ -69,6 +70,7 @@ impl Evaluated {
         };
         let executor = Executor {
             view: &self.view,
+            extensions: &NoExtensions,
             topology: &topology,
             configuration: &self.view.configuration,
             task_manager: TaskManager::default(),

@@ -3,6 +3,8 @@
 use tidegate_common::configuration::{Configuration, InvalidValue};
 use tidegate_common::options::{self, KeyGroupOrPartitionsAdjustMode};
 
+use crate::extension::Extensions;
+
 /// How parallelisms are aligned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AlignmentMode {
@@ -12,6 +14,8 @@ pub enum AlignmentMode {
     EvenlySpread,
     /// Not at all.
     Off,
+    /// As a plugin says.
+    Custom,
     /// The deprecated way, which also goes down, or gives up, where nothing is found above.
     Legacy(KeyGroupOrPartitionsAdjustMode),
 }
@@ -45,7 +49,7 @@ pub struct Aligned {
 }
 
 impl AlignmentMode {
-    /// The mode that the options ask for; balanced if they name none that is known here.
+    /// The mode that the options ask for: a plugin's if it is none that is known here.
     ///
     /// # Errors
     /// When the deprecated option cannot be read.
@@ -54,18 +58,29 @@ impl AlignmentMode {
             return Ok(match name.as_str() {
                 "EVENLY_SPREAD" => Self::EvenlySpread,
                 "OFF" => Self::Off,
-                _ => Self::Balanced,
+                "BALANCED" => Self::Balanced,
+                _ => Self::Custom,
             });
         }
         let legacy = configuration.read(&options::SCALING_KEY_GROUP_PARTITIONS_ADJUST_MODE)?;
         Ok(legacy.map_or(Self::Balanced, Self::Legacy))
     }
+
+    /// This mode; balanced where it is a plugin's and there is none.
+    #[must_use]
+    pub fn among(self, extensions: &dyn Extensions) -> Self {
+        if self == Self::Custom && extensions.aligner().is_none() { Self::Balanced } else { self }
+    }
 }
 
-/// Aligns a parallelism. Vertices without partitions and without key groups in use keep their target.
+/// Aligns a parallelism, unless it is for a plugin to do. Vertices without partitions and without key groups in use keep
+/// their target.
 pub fn align(mode: AlignmentMode, vertex: &Applicant) -> Aligned {
     let keep = Aligned { parallelism: vertex.target, limited: false };
-    if mode == AlignmentMode::Off || vertex.target < 1 || !(vertex.source_partitions > 0 || vertex.has_hash_input) {
+    if matches!(mode, AlignmentMode::Off | AlignmentMode::Custom)
+        || vertex.target < 1
+        || !(vertex.source_partitions > 0 || vertex.has_hash_input)
+    {
         return keep;
     }
     let found = match mode {
@@ -125,7 +140,7 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::testing::{cases, configuration};
+    use crate::testing::{FakeExtensions, cases, configuration};
 
     #[test]
     fn parallelisms_are_aligned_as_upstream_does() {
@@ -151,7 +166,12 @@ mod tests {
     #[test]
     fn the_mode_is_chosen_by_the_new_option_before_the_deprecated_one() {
         for case in cases("upstream_alignment_resolution") {
-            let found = AlignmentMode::read(&configuration(&case["config"])).unwrap();
+            let configuration = configuration(&case["config"]);
+            // Whether a class is that of a plugin is for the host to say.
+            let class = configuration.get("job.autoscaler.scaling.parallelism-alignment.mode.custom.class");
+            let aligner = class.filter(|class| *class == "known plugin class").map(str::to_owned);
+            let extensions = FakeExtensions { aligner, ..FakeExtensions::default() };
+            let found = AlignmentMode::read(&configuration).unwrap().among(&extensions);
             assert_eq!(found, mode(case["expected"].as_str().unwrap()), "{case}");
         }
     }
@@ -161,6 +181,7 @@ mod tests {
             "BALANCED" | "DEFAULT" => AlignmentMode::Balanced,
             "EVENLY_SPREAD" => AlignmentMode::EvenlySpread,
             "OFF" => AlignmentMode::Off,
+            "plugin" => AlignmentMode::Custom,
             "LEGACY_EVENLY_SPREAD" | "legacy EVENLY_SPREAD" => {
                 AlignmentMode::Legacy(KeyGroupOrPartitionsAdjustMode::EvenlySpread)
             }

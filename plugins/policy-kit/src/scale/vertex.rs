@@ -3,13 +3,14 @@
 use tidegate_common::number::{java_text, min, to_int};
 use tidegate_common::time::Timestamp;
 
-use super::alignment::{Applicant, align};
+use super::alignment::{AlignmentMode, Applicant, align};
 use super::coefficient::{RATE, scaling_coefficient};
 use super::delayed::{DelayedScaleDown, Recommendation};
 use super::effectiveness::last_gain;
 use super::options::ScalingOptions;
 use crate::decision::{Event, Failure, Severity};
 use crate::evaluate::Demand;
+use crate::extension::{Alignment, Extensions};
 use crate::history::History;
 use crate::metric::{EvaluatedMetric, Metric, VertexMetrics};
 use crate::view::ShipStrategy;
@@ -35,18 +36,21 @@ pub struct VertexScaler<'a> {
     pub now: Timestamp,
     /// Where events go.
     pub events: &'a mut Vec<Event>,
+    /// Where the aligner is, if there is one.
+    pub extensions: &'a dyn Extensions,
 }
 
 impl VertexScaler<'_> {
-    /// What `vertex` should change to; none if it should stay, at least for now.
+    /// What `vertex`, with its index, should change to; none if it should stay, at least for now.
     ///
     /// Adds the expected processing rate to its metrics.
     ///
     /// # Errors
-    /// When its observed scalability cannot be computed, or the new parallelism is not positive.
+    /// When its observed scalability cannot be computed, the aligner has no answer, or the new parallelism is not
+    /// positive.
     pub fn scale(
         &mut self,
-        vertex: &str,
+        (index, vertex): (usize, &str),
         inputs: &[ShipStrategy],
         metrics: &mut VertexMetrics,
     ) -> Result<Option<Change>, Failure> {
@@ -63,7 +67,7 @@ impl VertexScaler<'_> {
         let factor = self.limit(capacity / rate / self.coefficient(vertex)?);
 
         let parallelism = to_int(metrics.current(Metric::Parallelism));
-        let new_parallelism = self.new_parallelism(vertex, inputs, metrics, factor);
+        let new_parallelism = self.new_parallelism((index, vertex), inputs, metrics, factor)?;
         if new_parallelism == parallelism {
             self.delayed.clear_vertex(vertex);
             return Ok(None);
@@ -111,7 +115,13 @@ impl VertexScaler<'_> {
     }
 
     /// The parallelism that `factor` leads to, within the limits and aligned.
-    fn new_parallelism(&mut self, vertex: &str, inputs: &[ShipStrategy], metrics: &VertexMetrics, factor: f64) -> i32 {
+    fn new_parallelism(
+        &mut self,
+        (index, vertex): (usize, &str),
+        inputs: &[ShipStrategy],
+        metrics: &VertexMetrics,
+        factor: f64,
+    ) -> Result<i32, Failure> {
         let int = |metric| to_int(metrics.current(metric));
         let (current, max_parallelism) = (int(Metric::Parallelism), int(Metric::MaxParallelism));
         let applicant = Applicant {
@@ -123,22 +133,43 @@ impl VertexScaler<'_> {
             upper_limit: current.max(self.options.max_parallelism),
             has_hash_input: inputs.contains(&ShipStrategy::Hash),
         };
-        self.aligned(vertex, factor, applicant)
+        self.aligned((index, vertex), factor, applicant, inputs, metrics)
     }
 
-    fn aligned(&mut self, vertex: &str, factor: f64, mut applicant: Applicant) -> i32 {
+    fn aligned(
+        &mut self,
+        (index, vertex): (usize, &str),
+        factor: f64,
+        mut applicant: Applicant,
+        inputs: &[ShipStrategy],
+        evaluated: &VertexMetrics,
+    ) -> Result<i32, Failure> {
         let current = applicant.current;
         let raw = to_int(min((factor * f64::from(current)).ceil(), f64::from(i32::MAX)));
         let target = applicant.lower_limit.max(raw).min(applicant.upper_bound());
         if target == current {
-            return current;
+            return Ok(current);
         }
         applicant.target = target;
+        if self.options.alignment == AlignmentMode::Custom {
+            return self.ask_aligner(vertex, &Alignment { vertex: index, applicant: &applicant, inputs, evaluated });
+        }
         let aligned = align(self.options.alignment, &applicant);
         if aligned.limited {
             self.events.push(self.limited_event(vertex, &applicant, aligned.parallelism));
         }
-        aligned.parallelism
+        Ok(aligned.parallelism)
+    }
+
+    /// The aligner's parallelism. It is taken as it is: who may scale beyond the limits is for the host to say.
+    fn ask_aligner(&self, vertex: &str, question: &Alignment<'_>) -> Result<i32, Failure> {
+        let failed = |reason| Failure::Executing(format!("the parallelism of {vertex} cannot be aligned: {reason}"));
+        match self.extensions.align(question).map_err(failed)? {
+            None => Ok(question.applicant.target),
+            Some(parallelism) => {
+                i32::try_from(parallelism).map_err(|_| failed(format!("{parallelism} is no parallelism")))
+            }
+        }
     }
 
     /// Lets a scale-down wait; the largest one of the interval comes through.
@@ -214,6 +245,7 @@ mod tests {
     use tidegate_common::configuration::Configuration;
 
     use super::*;
+    use crate::extension::NoExtensions;
     use crate::history::{Limits, ScalingSummary};
     use crate::testing::{cases, close, configuration, number, same, ship_strategy};
 
@@ -268,12 +300,13 @@ mod tests {
                 delayed: &mut self.delayed,
                 now,
                 events: &mut self.events,
+                extensions: &NoExtensions,
             }
         }
 
         fn scale(&mut self, now: Timestamp) -> Result<Option<Change>, Failure> {
             let (vertex, inputs, mut metrics) = (self.vertex.clone(), self.inputs.clone(), self.metrics.clone());
-            let change = self.scaler(now).scale(&vertex, &inputs, &mut metrics);
+            let change = self.scaler(now).scale((0, &vertex), &inputs, &mut metrics);
             self.metrics = metrics;
             change
         }
@@ -402,7 +435,10 @@ mod tests {
                     has_hash_input: scene.inputs.contains(&ShipStrategy::Hash),
                 };
                 let factor = number(&case["scaleFactor"]);
-                let parallelism = scene.scaler(Timestamp::default()).aligned("<v>", factor, applicant);
+                let parallelism = scene
+                    .scaler(Timestamp::default())
+                    .aligned((0, "<v>"), factor, applicant, &[], &VertexMetrics::default())
+                    .unwrap();
                 assert_eq!(parallelism, int("expected"), "{case}");
                 if case.get("expectedEvents").is_some() {
                     check_events(&scene.events, &case["expectedEvents"]);

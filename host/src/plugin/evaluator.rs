@@ -1,0 +1,149 @@
+//! Evaluators that are components.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use tidegate_common::time::Timestamp;
+use wasmtime::Store;
+use wasmtime::component::{HasSelf, Linker, Resource};
+
+use super::call::{Caller, State};
+use super::contract::{Contract, Given};
+use super::cpu::measured;
+use super::extension::{answered, into_metrics, introduce, job_of};
+use super::kind::Kind;
+use super::load::{Code, Source, load};
+use super::sandbox::Sandbox;
+use super::view::{View, from_index};
+use super::{CallError, Limits, LoadError, Runtime, Spec};
+use crate::extension::{Evaluator, ExtensionError};
+use crate::metrics::Metrics;
+use crate::model::{Evaluation, Observation, Scalar};
+
+mod bindings {
+    wasmtime::component::bindgen!({
+        path: ["../wit/types/v0.1", "../wit/host/v0.1", "../wit/policy/v0.1"],
+        world: "tidegate:policy/evaluator",
+        imports: { default: async | trappable },
+        exports: { default: async },
+        with: {
+            "tidegate:host/log": crate::plugin::log::bindings::tidegate::host::log,
+            "tidegate:types/types": crate::plugin::view::bindings::tidegate::types::types,
+            "tidegate:policy/observation": crate::plugin::view::bindings::tidegate::policy::observation,
+            "tidegate:policy/terms": crate::plugin::view::bindings::tidegate::policy::terms,
+        },
+    });
+}
+
+const CONTRACT: Contract = Contract {
+    package: "tidegate:policy",
+    version: "0.1",
+    export: "evaluation",
+    imports: &["tidegate:types/types", "tidegate:host/log", "tidegate:policy/observation", "tidegate:policy/terms"],
+};
+
+/// An evaluator, compiled and linked; instantiated once per call.
+pub struct WasmEvaluator {
+    caller: Caller,
+    pre: bindings::EvaluatorPre<State>,
+    metrics: Arc<Metrics>,
+}
+
+impl WasmEvaluator {
+    /// Loads an evaluator. Compiling takes long: not for async threads.
+    ///
+    /// # Errors
+    /// When the source cannot be read, is no component or does not fit the contract.
+    pub fn load(
+        name: &str,
+        source: &Source,
+        limits: Limits,
+        runtime: &Runtime,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, LoadError> {
+        Self::build(name, &source.fetch()?, limits, runtime, metrics)
+    }
+
+    /// Makes one of code that was read before. Compiling takes long: not for async threads.
+    ///
+    /// # Errors
+    /// When it is no component or does not fit the contract.
+    pub fn build(
+        name: &str,
+        code: &Code,
+        limits: Limits,
+        runtime: &Runtime,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, LoadError> {
+        let link =
+            |linker: &mut Linker<State>| bindings::Evaluator::add_to_linker::<_, HasSelf<State>>(linker, |state| state);
+        let pre = load(runtime, name, code, &CONTRACT, Given::Nothing, link, bindings::EvaluatorPre::new)?;
+        Ok(Self { caller: Caller::nested(name, runtime, limits), pre, metrics })
+    }
+
+    /// Starts the evaluator once on trial and logs who it says it is.
+    ///
+    /// # Errors
+    /// When it traps, runs past its deadline, or one of its exports has another type than the contract says.
+    pub async fn try_out(&self) -> Result<(), CallError> {
+        let about = self
+            .call("", Timestamp::default(), async |store, guest| {
+                guest.tidegate_policy_evaluation().call_describe(store).await
+            })
+            .await?;
+        introduce(self.caller.name(), "evaluator", &about);
+        Ok(())
+    }
+
+    async fn call<T>(
+        &self,
+        job: &str,
+        now: Timestamp,
+        work: impl AsyncFnOnce(&mut Store<State>, &bindings::Evaluator) -> wasmtime::Result<T>,
+    ) -> Result<T, CallError> {
+        let sandbox = Sandbox::deterministic(now, job, self.caller.output_limit());
+        let call = self.caller.call(job, sandbox, async |store| {
+            let guest = self.pre.instantiate_async(&mut *store).await?;
+            work(store, &guest).await
+        });
+        let (answer, took) = measured(call).await;
+        self.metrics.plugin_call(self.caller.name(), took.time, took.cpu, answer.is_ok());
+        answer
+    }
+}
+
+#[async_trait]
+impl Kind for WasmEvaluator {
+    fn make(spec: &Spec, code: &Code, runtime: &Runtime, metrics: Arc<Metrics>) -> Result<Self, LoadError> {
+        Self::build(&spec.name, code, spec.limits.clone(), runtime, metrics)
+    }
+
+    async fn on_trial(&self) -> Result<(), CallError> {
+        self.try_out().await
+    }
+}
+
+#[async_trait]
+impl Evaluator for WasmEvaluator {
+    fn name(&self) -> &str {
+        self.caller.name()
+    }
+
+    async fn evaluate(
+        &self,
+        observation: Arc<Observation>,
+        evaluation: Arc<Evaluation>,
+        vertex: usize,
+    ) -> Result<Vec<Scalar>, ExtensionError> {
+        let (job, now) = (job_of(&observation), observation.now);
+        let answer = self
+            .call(&job, now, async |store, guest| {
+                let view = store.data_mut().table.push(View::new(observation))?;
+                let known = store.data_mut().table.push(evaluation)?;
+                let (view, known) = (Resource::new_borrow(view.rep()), Resource::new_borrow(known.rep()));
+                guest.tidegate_policy_evaluation().call_evaluate(store, view, known, from_index(vertex)).await
+            })
+            .await;
+        into_metrics(answered(answer)?).map_err(|error| ExtensionError::Broken(error.into()))
+    }
+}

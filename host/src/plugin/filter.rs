@@ -1,0 +1,165 @@
+//! Filters that are components.
+
+use std::sync::{Arc, OnceLock};
+
+use async_trait::async_trait;
+use tidegate_common::time::Timestamp;
+use wasmtime::Store;
+use wasmtime::component::{HasSelf, Linker, Resource};
+
+use super::call::{Caller, State};
+use super::contract::{Contract, Given};
+use super::cpu::measured;
+use super::extension::{answered, introduce, job_of};
+use super::kind::Kind;
+use super::load::{Code, Source, load};
+use super::log::clean;
+use super::sandbox::Sandbox;
+use super::view::{View, from_proposal, into_proposal};
+use super::{CallError, Limits, LoadError, Runtime, Spec};
+use crate::extension::{ExtensionError, Filter};
+use crate::metrics::Metrics;
+use crate::model::{Evaluation, FilterOutcome, Observation, Proposal};
+
+mod bindings {
+    wasmtime::component::bindgen!({
+        path: ["../wit/types/v0.1", "../wit/host/v0.1", "../wit/policy/v0.1"],
+        world: "tidegate:policy/filter",
+        imports: { default: async | trappable },
+        exports: { default: async },
+        with: {
+            "tidegate:host/log": crate::plugin::log::bindings::tidegate::host::log,
+            "tidegate:types/types": crate::plugin::view::bindings::tidegate::types::types,
+            "tidegate:policy/observation": crate::plugin::view::bindings::tidegate::policy::observation,
+            "tidegate:policy/terms": crate::plugin::view::bindings::tidegate::policy::terms,
+        },
+    });
+}
+
+use bindings::exports::tidegate::policy::filtering::Outcome;
+
+const CONTRACT: Contract = Contract {
+    package: "tidegate:policy",
+    version: "0.1",
+    export: "filtering",
+    imports: &["tidegate:types/types", "tidegate:host/log", "tidegate:policy/observation", "tidegate:policy/terms"],
+};
+
+/// A filter, compiled and linked; instantiated once per call.
+pub struct WasmFilter {
+    caller: Caller,
+    pre: bindings::FilterPre<State>,
+    metrics: Arc<Metrics>,
+    /// What it says of itself when it is tried out.
+    priority: OnceLock<i32>,
+}
+
+impl WasmFilter {
+    /// Loads a filter. Compiling takes long: not for async threads.
+    ///
+    /// # Errors
+    /// When the source cannot be read, is no component or does not fit the contract.
+    pub fn load(
+        name: &str,
+        source: &Source,
+        limits: Limits,
+        runtime: &Runtime,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, LoadError> {
+        Self::build(name, &source.fetch()?, limits, runtime, metrics)
+    }
+
+    /// Makes one of code that was read before. Compiling takes long: not for async threads.
+    ///
+    /// # Errors
+    /// When it is no component or does not fit the contract.
+    pub fn build(
+        name: &str,
+        code: &Code,
+        limits: Limits,
+        runtime: &Runtime,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, LoadError> {
+        let link =
+            |linker: &mut Linker<State>| bindings::Filter::add_to_linker::<_, HasSelf<State>>(linker, |state| state);
+        let pre = load(runtime, name, code, &CONTRACT, Given::Nothing, link, bindings::FilterPre::new)?;
+        Ok(Self { caller: Caller::nested(name, runtime, limits), pre, metrics, priority: OnceLock::new() })
+    }
+
+    /// Starts the filter once on trial and logs who it says it is.
+    ///
+    /// # Errors
+    /// When it traps, runs past its deadline, or one of its exports has another type than the contract says.
+    pub async fn try_out(&self) -> Result<(), CallError> {
+        let (about, priority) = self
+            .call("", Timestamp::default(), async |store, guest| {
+                let guest = guest.tidegate_policy_filtering();
+                Ok((guest.call_describe(&mut *store).await?, guest.call_priority(store).await?))
+            })
+            .await?;
+        self.priority.get_or_init(|| priority);
+        introduce(self.caller.name(), "filter", &about);
+        Ok(())
+    }
+
+    async fn call<T>(
+        &self,
+        job: &str,
+        now: Timestamp,
+        work: impl AsyncFnOnce(&mut Store<State>, &bindings::Filter) -> wasmtime::Result<T>,
+    ) -> Result<T, CallError> {
+        let sandbox = Sandbox::deterministic(now, job, self.caller.output_limit());
+        let call = self.caller.call(job, sandbox, async |store| {
+            let guest = self.pre.instantiate_async(&mut *store).await?;
+            work(store, &guest).await
+        });
+        let (answer, took) = measured(call).await;
+        self.metrics.plugin_call(self.caller.name(), took.time, took.cpu, answer.is_ok());
+        answer
+    }
+}
+
+#[async_trait]
+impl Kind for WasmFilter {
+    fn make(spec: &Spec, code: &Code, runtime: &Runtime, metrics: Arc<Metrics>) -> Result<Self, LoadError> {
+        Self::build(&spec.name, code, spec.limits.clone(), runtime, metrics)
+    }
+
+    async fn on_trial(&self) -> Result<(), CallError> {
+        self.try_out().await
+    }
+}
+
+#[async_trait]
+impl Filter for WasmFilter {
+    fn name(&self) -> &str {
+        self.caller.name()
+    }
+
+    fn priority(&self) -> i32 {
+        self.priority.get().copied().unwrap_or_default()
+    }
+
+    async fn filter(
+        &self,
+        observation: Arc<Observation>,
+        evaluation: Arc<Evaluation>,
+        changes: Vec<Proposal>,
+    ) -> Result<FilterOutcome, ExtensionError> {
+        let (job, now) = (job_of(&observation), observation.now);
+        let changes: Vec<_> = changes.into_iter().map(from_proposal).collect();
+        let answer = self
+            .call(&job, now, async |store, guest| {
+                let view = store.data_mut().table.push(View::new(observation))?;
+                let known = store.data_mut().table.push(evaluation)?;
+                let (view, known) = (Resource::new_borrow(view.rep()), Resource::new_borrow(known.rep()));
+                guest.tidegate_policy_filtering().call_filter(store, view, known, &changes).await
+            })
+            .await;
+        Ok(match answered(answer)? {
+            Outcome::Accept => FilterOutcome::Accept,
+            Outcome::Modify(instead) => FilterOutcome::Modify(instead.into_iter().map(into_proposal).collect()),
+            Outcome::Veto(reason) => FilterOutcome::Veto(clean(&reason)),
+        })
+    }
+}
