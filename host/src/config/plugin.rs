@@ -7,7 +7,7 @@ use std::path::Path;
 use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use super::{ConfigError, GrantConfig, LimitsConfig};
+use super::{ConfigError, GrantConfig, LimitsConfig, Span};
 use crate::plugin::{Fallback, Grants, Limits, OnFailure, Source};
 
 /// One `[plugin.<name>]` table.
@@ -37,6 +37,9 @@ pub struct PluginConfig {
     /// After how many failures in a row.
     #[serde(default = "three")]
     pub max_failures: NonZeroU16,
+    /// Failures within this time of one that was counted are not counted.
+    #[serde(default = "ten_seconds")]
+    pub back_off: Span,
     /// Whether a policy only rehearses beside the one that decides.
     #[serde(default)]
     pub shadow: bool,
@@ -54,6 +57,7 @@ impl PluginConfig {
             grant: GrantConfig::default(),
             on_failure: OnFailure::default(),
             max_failures: three(),
+            back_off: ten_seconds(),
             shadow: false,
         }
     }
@@ -79,6 +83,10 @@ impl PluginConfig {
             Role::Evaluator | Role::Aligner | Role::Filter => Limits::of_extension(),
         })
     }
+}
+
+fn ten_seconds() -> Span {
+    Span::seconds(10)
 }
 
 const fn three() -> NonZeroU16 {

@@ -103,8 +103,8 @@ impl<K> Slot<K> {
     /// A version failed. Too many times in a row, and what the operator chose takes its place.
     pub(super) fn failed(&self, version: &Arc<Version<K>>, kind: FailureKind, reason: &str) {
         self.metrics.plugins.failure(&self.name, kind.name());
-        let failures = version.failed();
         let mut book = self.book();
+        let failures = version.failed(book.spec.back_off);
         let is_in_service = digest_of(&self.service.load()) == Some(version.digest);
         if !is_in_service || failures < book.spec.max_failures {
             return;

@@ -1,6 +1,7 @@
 //! What an operator says about one plugin.
 
 use std::path::Path;
+use std::time::Duration;
 
 use super::{Grants, Limits, OnFailure, Source};
 use crate::config::{ConfigError, PluginConfig, Role};
@@ -26,6 +27,8 @@ pub struct Spec {
     pub on_failure: OnFailure,
     /// After how many failures in a row, at least 1.
     pub max_failures: u32,
+    /// Failures within this time of one that was counted are not counted.
+    pub back_off: Duration,
     /// Whether a policy only rehearses beside the one that decides.
     pub shadow: bool,
 }
@@ -40,8 +43,7 @@ impl Spec {
     }
 
     fn granted(name: &str, config: &PluginConfig, plugins: &Path, grants: Grants) -> Self {
-        let PluginConfig { role, source, jobs, priority, limits: _, grant: _, on_failure, max_failures, shadow } =
-            config;
+        let PluginConfig { role, source, jobs, priority, on_failure, max_failures, back_off, shadow, .. } = config;
         Self {
             name: name.to_owned(),
             role: *role,
@@ -52,6 +54,7 @@ impl Spec {
             priority: *priority,
             on_failure: *on_failure,
             max_failures: u32::from(max_failures.get()),
+            back_off: back_off.0,
             shadow: *shadow,
         }
     }

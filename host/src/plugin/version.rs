@@ -1,11 +1,11 @@
 //! One version of a plugin, and where it stands in its life.
 
-use std::sync::Arc;
-use std::sync::Weak;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
 
 use tidegate_common::time::Timestamp;
 
+use super::failure::InARow;
 use crate::control::Difference;
 use crate::metrics::Metrics;
 use crate::model::Digest;
@@ -15,27 +15,31 @@ pub(super) struct Version<K> {
     pub(super) plugin: K,
     pub(super) digest: Digest,
     name: String,
-    failures: AtomicU32,
+    failures: Mutex<InARow>,
     metrics: Arc<Metrics>,
 }
 
 impl<K> Version<K> {
     pub(super) fn new(name: &str, plugin: K, digest: Digest, metrics: Arc<Metrics>) -> Arc<Self> {
         metrics.plugins.versions(name, 1);
-        Arc::new(Self { plugin, digest, name: name.to_owned(), failures: AtomicU32::new(0), metrics })
+        Arc::new(Self { plugin, digest, name: name.to_owned(), failures: Mutex::default(), metrics })
     }
 
-    /// Failures in a row, this one included.
-    pub(super) fn failed(&self) -> u32 {
-        self.failures.fetch_add(1, Ordering::AcqRel).saturating_add(1)
+    /// Failures in a row, this one included if it counts.
+    pub(super) fn failed(&self, back_off: Duration) -> u32 {
+        self.in_a_row().failed(Instant::now(), back_off)
     }
 
     pub(super) fn succeeded(&self) {
-        self.failures.store(0, Ordering::Release);
+        *self.in_a_row() = InARow::default();
     }
 
     pub(super) fn failures(&self) -> u32 {
-        self.failures.load(Ordering::Acquire)
+        self.in_a_row().failures()
+    }
+
+    fn in_a_row(&self) -> MutexGuard<'_, InARow> {
+        self.failures.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use tempfile::TempDir;
 use tidegate::config::Role;
@@ -150,7 +151,7 @@ async fn what_a_new_policy_decides_differently_is_shown() {
 
 /// A policy that fails in every pass, put in service before there was anything to rehearse on.
 async fn failing(on_failure: OnFailure) -> tidegate_tests::host::Host {
-    let spec = Spec { on_failure, ..Spec::bundled("default-policy", Role::Policy) };
+    let spec = Spec { on_failure, back_off: Duration::ZERO, ..Spec::bundled("default-policy", Role::Policy) };
     let (registry, _) = registry(vec![spec]).await;
     registry.offer("default-policy", hostile()).await.unwrap();
     let job = short_of_three("orders").configured("hostile.act", "panic");
@@ -171,6 +172,20 @@ async fn a_policy_that_fails_three_times_in_a_row_holds_if_nothing_else_is_said(
     assert_eq!(told[0].at, START.plus(INTERVAL * 3), "at once");
     assert!(told[0].event.message.contains("it failed 3 time(s) in a row"), "{}", told[0].event.message);
     assert!(host.last("orders").error.as_ref().unwrap().contains("is not in service"));
+}
+
+#[tokio::test]
+async fn failures_of_one_moment_suspend_nobody() {
+    let spec = Spec { back_off: Duration::from_secs(3600), ..Spec::bundled("default-policy", Role::Policy) };
+    let (registry, _) = registry(vec![spec]).await;
+    registry.offer("default-policy", hostile()).await.unwrap();
+    let job = short_of_three("orders").configured("hostile.act", "panic");
+    let mut host = Scenario::of([job]).registry(&registry).start().await;
+    host.passes(12).await;
+    assert!(host.last("orders").error.as_ref().unwrap().contains("trapped"), "it does fail");
+    let failing = status(&registry, "default-policy");
+    assert_eq!((failing.versions[0].state, failing.failures), (VersionState::Active, 1));
+    assert!(host.events("orders", "PluginSuspended").is_empty());
 }
 
 #[tokio::test]
@@ -242,7 +257,7 @@ async fn a_shadow_decides_and_never_acts() {
         if host.metrics().contains(failed) {
             return;
         }
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
     panic!("{}", host.metrics());
 }
