@@ -24,9 +24,9 @@ use crate::flink::{FlinkError, InvalidRestOptions, JobManager, Links, NewLinks};
 use crate::follow::{Sources, follow, watched};
 use crate::metrics::Metrics;
 use crate::model::Digest;
-use crate::plugin::{LoadError, PreparedPlugins, Registry, Runtime, SteerError, Strictness, specs};
+use crate::plugin::{LoadError, PreparedPlugins, Registry, Runtime, StateStoreError, SteerError, Strictness, specs};
 use crate::reload::Reloads;
-use crate::state::MemoryStateStore;
+use crate::stores;
 use crate::watch::{Pace as WatchPace, WatchOptions, Watcher};
 
 /// How long passes under way may take to end after a stop is asked for.
@@ -83,6 +83,9 @@ pub enum StartError {
     /// A plugin cannot be loaded.
     #[error(transparent)]
     Plugin(#[from] SteerError),
+    /// The state store cannot be put into service.
+    #[error("the state store cannot be put into service")]
+    StateStore(#[from] StateStoreError),
     /// The admin address is taken, or not ours.
     #[error("cannot listen on {address}: choose another with --listen or `listen` in [admin]")]
     Listen {
@@ -111,6 +114,7 @@ impl Daemon {
         let registry = Arc::new(registry(&config, Arc::clone(&metrics))?);
         // A plugin that does not load takes no job from the others; a start with none at all is a mistake.
         registry.take(registry.prepare(specs(&config)?, Strictness::Some).await?);
+        let store = stores::open(&config, registry.runtime(), &metrics).await?;
         let links = Arc::new(Links::default());
         links.replace(connect(&links, &config)?);
         let address = config.admin.listen;
@@ -129,7 +133,7 @@ impl Daemon {
             extensions: registry.extensions(),
             views: registry.views(),
             shadow_turns: ShadowTurns::default(),
-            store: Arc::new(MemoryStateStore::default()),
+            store,
             events,
             metrics: Arc::clone(&metrics),
         });

@@ -28,3 +28,4 @@ pub mod daemon;
 pub mod demo;
 pub mod follow;
 pub mod reload;
+mod stores;

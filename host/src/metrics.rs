@@ -38,6 +38,7 @@ pub struct Metrics {
     list_errors: Family<ClusterLabels, Counter>,
     config_reloads: Family<ReloadLabels, Counter>,
     config_successful: Gauge,
+    state_store: Gauge,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -127,6 +128,12 @@ impl Default for Metrics {
             "Whether the configuration as it was read last is in force",
             config_successful.clone(),
         );
+        let state_store = Gauge::default();
+        registry.register(
+            "state_store_up",
+            "Whether the state store answered when it was asked last",
+            state_store.clone(),
+        );
         Self {
             plugins,
             registry,
@@ -143,6 +150,7 @@ impl Default for Metrics {
             list_errors,
             config_reloads,
             config_successful,
+            state_store,
         }
     }
 }
@@ -174,6 +182,11 @@ impl Metrics {
     /// Flink was asked for other bounds.
     pub fn rescale(&self, cluster: &str, outcome: &'static str) {
         self.rescales.get_or_create(&RescaleLabels { cluster: cluster.to_owned(), outcome }).inc();
+    }
+
+    /// The state store is in reach, or is not.
+    pub fn state_store(&self, up: bool) {
+        self.state_store.set(i64::from(up));
     }
 
     /// A plugin was called: how long that took, and how much of it on a processor.

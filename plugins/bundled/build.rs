@@ -10,6 +10,7 @@ fn main() -> ExitCode {
         packages: &[
             ("tidegate-default-policy", "TIDEGATE_DEFAULT_POLICY"),
             ("tidegate-log-handler", "TIDEGATE_LOG_HANDLER"),
+            ("tidegate-sql-store", "TIDEGATE_SQL_STORE"),
         ],
         sources: &[
             "../.cargo",
@@ -19,6 +20,7 @@ fn main() -> ExitCode {
             "../policy-kit",
             "../default-policy",
             "../log-handler",
+            "../sql-store",
             "../../wit",
         ],
     })

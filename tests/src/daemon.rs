@@ -51,7 +51,7 @@ impl Daemon {
     pub fn run(arguments: impl IntoIterator<Item = impl AsRef<OsStr>>, folder: &Path) -> Result<Self, HarnessError> {
         let address = free_address()?;
         let mut tidegate = Command::new(binary()?);
-        tidegate.current_dir(folder).arg("run").args(arguments);
+        tidegate.current_dir(folder).env("STATE_DIRECTORY", folder).arg("run").args(arguments);
         tidegate.arg("--listen").arg(address.to_string());
         let daemon = Self { process: Process::start("tidegate", &mut tidegate, folder)?, address };
         eventually("the metrics of the daemon", START_WITHIN, || daemon.metrics(), |_| true)
@@ -116,6 +116,11 @@ impl Daemon {
     /// The operating system does not tell.
     pub fn is_running(&mut self) -> Result<bool, HarnessError> {
         Ok(self.process.ended()?.is_none())
+    }
+
+    /// Ends it as a power cut would: it gets to do nothing any more.
+    pub fn kill(self) {
+        drop(self);
     }
 
     /// Asks it to end, as a service manager does, and returns how it ended.

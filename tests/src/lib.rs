@@ -1,6 +1,7 @@
 //! The harness of the tests: the host on simulated, recorded and real clusters, and the daemon as its users run it.
 
 pub mod daemon;
+pub mod database;
 pub mod error;
 pub mod flink;
 pub mod host;

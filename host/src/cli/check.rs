@@ -10,6 +10,7 @@ use super::flags::ConfigFlags;
 use crate::daemon::registry;
 use crate::metrics::Metrics;
 use crate::plugin::{Strictness, specs};
+use crate::stores;
 
 /// Check a configuration and load every plugin, offline
 #[derive(Clone, Debug, Args)]
@@ -28,8 +29,13 @@ impl Check {
             cluster.rest_options(&config.folder)?;
         }
         let runtime = Builder::new_multi_thread().enable_all().build().context("starting the async runtime")?;
-        let registry = registry(&config, Arc::new(Metrics::default()))?;
-        runtime.block_on(registry.prepare(specs(&config)?, Strictness::All))?;
+        let metrics = Arc::new(Metrics::default());
+        let registry = registry(&config, Arc::clone(&metrics))?;
+        runtime.block_on(async {
+            registry.prepare(specs(&config)?, Strictness::All).await?;
+            stores::try_out(&config, registry.runtime(), &metrics).await?;
+            anyhow::Ok(())
+        })?;
         let (clusters, plugins) = (config.clusters.len(), config.plugins.len());
         println!("ok: {clusters} cluster(s), {plugins} plugin(s) beside the bundled ones");
         Ok(())

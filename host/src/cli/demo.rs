@@ -13,7 +13,7 @@ use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::logging::{self, LogFormat};
-use crate::config::{ClusterConfig, Config, Span};
+use crate::config::{ClusterConfig, Config, Span, StateStoreConfig};
 use crate::control::{DecisionRecord, Records};
 use crate::daemon::Daemon;
 use crate::demo::{self, DemoDecision, DemoJob, DemoOptions, DemoView};
@@ -70,6 +70,7 @@ fn config(url: &str) -> Config {
     let mut config = Config::default();
     config.control.interval = Span::seconds(1);
     config.admin.listen.set_port(0);
+    config.state_store = Some(StateStoreConfig::memory());
     let options: Configuration = demo_options().into_iter().collect();
     config.clusters.push((ClusterConfig::at("simulated", url), options));
     config

@@ -39,6 +39,7 @@ impl Changes {
         ];
         let needs_restart = [
             ("[admin] listen", old.admin.listen != new.admin.listen),
+            ("[state-store]", old.state_store != new.state_store || old.state_dir != new.state_dir),
             ("[plugins] rescan", old.plugin_files.rescan != new.plugin_files.rescan),
         ];
         let different = |of: &[(&'static str, bool)]| of.iter().filter(|(_, is)| *is).map(|(name, _)| *name).collect();

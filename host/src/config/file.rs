@@ -11,7 +11,7 @@ use toml::Table;
 
 use super::error::with_hint;
 use super::options::from_table;
-use super::{AdminConfig, ClusterConfig, ConfigError, ControlConfig, PluginConfig, PluginsConfig};
+use super::{AdminConfig, ClusterConfig, ConfigError, ControlConfig, PluginConfig, PluginsConfig, StateStoreConfig};
 use crate::model::Digest;
 
 /// All that an operator configures.
@@ -33,6 +33,8 @@ pub struct Config {
     pub plugins: BTreeMap<String, PluginConfig>,
     /// Where plugins are found.
     pub plugin_files: PluginsConfig,
+    /// Where the state of jobs is kept; in SQLite where nothing is said.
+    pub state_store: Option<StateStoreConfig>,
     /// The file that this was read from, if any.
     pub file: Option<ConfigFile>,
 }
@@ -63,6 +65,7 @@ struct Tables {
     plugin: BTreeMap<String, PluginConfig>,
     #[serde(default)]
     plugins: PluginsConfig,
+    state_store: Option<StateStoreConfig>,
 }
 
 impl Config {
@@ -88,7 +91,7 @@ impl Config {
     pub fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
         let tables: Tables = toml::from_str(text)
             .map_err(|error| ConfigError::at(path.to_owned(), text, error.span(), with_hint(error.message())))?;
-        let Tables { state_dir, control, admin, options, cluster, plugin, plugins } = tables;
+        let Tables { state_dir, control, admin, options, cluster, plugin, plugins, state_store } = tables;
         let configuration = |table: &Table| {
             from_table(table).map_err(|wrong| {
                 let place = text.find(&wrong.written).map(|start| start..start + wrong.written.len());
@@ -114,6 +117,7 @@ impl Config {
             clusters,
             plugins: plugin,
             plugin_files: plugins,
+            state_store,
             file: None,
         })
     }

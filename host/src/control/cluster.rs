@@ -13,6 +13,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 use tracing::{Instrument, error, info, info_span, warn};
 
 use super::context::{ambiguous_names, state_key};
+use super::gone::Gone;
 use super::job::JobMemory;
 use super::turn::{Done, one_pass, taping};
 use super::{Pass, Readiness, Records, Taps};
@@ -83,6 +84,7 @@ impl Controller {
             }
         }
         watch.settle().await;
+        watch.store_samples().await;
     }
 }
 
@@ -109,8 +111,8 @@ pub struct Watch {
     controller: Controller,
     cluster: Arc<Cluster>,
     jobs: HashMap<JobId, Watched>,
-    /// Whose state is kept although the job is gone, and since when.
-    gone: HashMap<StateKey, Timestamp>,
+    /// Whose state is kept although the job is gone.
+    gone: Gone,
     passes: JoinSet<Done>,
     turns: Arc<Semaphore>,
     /// Which pass is whose, for passes that end without an answer.
@@ -125,12 +127,13 @@ impl Watch {
     /// Nothing is looked at yet.
     pub fn new(controller: Controller, cluster: Arc<Cluster>) -> Self {
         let turns = Arc::new(Semaphore::new(cluster.pace.concurrency));
+        let gone = Gone::new(Arc::clone(&controller.pass.store));
         Self {
             controller,
             turns,
             cluster,
             jobs: HashMap::new(),
-            gone: HashMap::new(),
+            gone,
             passes: JoinSet::new(),
             owners: HashMap::new(),
             reachable: None,
@@ -153,6 +156,7 @@ impl Watch {
     /// Finishes the passes under way, and forgets the jobs. Their state stays, for the cluster may come back.
     async fn leave(mut self) {
         self.settle().await;
+        self.store_samples().await;
         for id in self.jobs.into_keys() {
             let key = JobKey { cluster: self.cluster.name.clone(), id };
             self.controller.records.forget(&key);
@@ -166,6 +170,14 @@ impl Watch {
     /// Waits until every pass under way is over.
     pub async fn settle(&mut self) {
         while self.finish_one().await {}
+        self.gone.settle().await;
+    }
+
+    /// Stores the samples that no pass has stored: a daemon that is started again goes on with them.
+    pub async fn store_samples(&mut self) {
+        for memory in self.jobs.values_mut().filter_map(|watched| watched.memory.as_mut()) {
+            self.controller.pass.store_samples(memory).await;
+        }
     }
 
     /// Waits until one of the passes under way is over. False, at once, if there is none.
@@ -193,6 +205,8 @@ impl Watch {
             info!(cluster = self.cluster.name, jobs = jobs.len(), "cluster is reachable");
             self.reachable = Some(true);
         }
+        let now = (self.controller.clock)();
+        self.gone.sort(&self.cluster.name, &jobs, now);
         self.forget_gone(&jobs);
         let ambiguous = ambiguous_names(&jobs);
         let leaving = self.leaving(&jobs);
@@ -227,7 +241,7 @@ impl Watch {
                 self.owners.insert(task.id(), job.id);
             }
         }
-        self.forget_state().await;
+        self.gone.forget(now, self.cluster.pace.forget_after);
     }
 
     /// The job list, and what was noted of it if some job is recorded.
@@ -255,7 +269,7 @@ impl Watch {
     fn leaving(&self, listed: &[Job]) -> HashSet<StateKey> {
         let is_living = |id: &JobId| listed.iter().any(|job| job.id == *id && !job.status.is_ending());
         let leaving = self.jobs.iter().filter(|(id, watched)| watched.memory.is_none() && !is_living(id));
-        leaving.map(|(_, watched)| watched.state_key.clone()).collect()
+        leaving.map(|(_, watched)| &watched.state_key).chain(self.gone.forgetting()).cloned().collect()
     }
 
     /// Forgets jobs that are gone. A job whose pass is under way is forgotten when that is over: should it come back
@@ -271,18 +285,7 @@ impl Watch {
             events.forget(&key);
             self.controller.taps.close(&key);
             self.controller.pass.views.forget(&key);
-            self.gone.insert(watched.state_key, now);
-        }
-    }
-
-    /// Forgets the state of jobs that have been gone for long, and have no successor.
-    async fn forget_state(&mut self) {
-        let due = (self.controller.clock)().minus(self.cluster.pace.forget_after);
-        for (state_key, _) in self.gone.extract_if(|_, since| *since <= due) {
-            if let Err(error) = self.controller.pass.store.forget(&state_key).await {
-                let cause: &dyn std::error::Error = error.source.as_ref();
-                warn!(job = %state_key, %error, cause, "state of a job that is gone could not be removed");
-            }
+            self.gone.add(watched.state_key, now);
         }
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tidegate_common::configuration::Configuration;
 
 use crate::flink::{FlinkError, JobManager};
-use crate::model::{Job, JobContext, JobKey, VertexId};
+use crate::model::{Job, JobContext, JobId, JobKey, VertexId};
 use crate::state::{StateKey, parse_overrides};
 
 /// The context of one job: the daemon's and the cluster's options, overlaid with the job's own configuration.
@@ -32,11 +32,45 @@ pub(super) fn ambiguous_names(jobs: &[Job]) -> BTreeSet<&str> {
     living.filter(|job| !seen.insert(job.name.as_str())).map(|job| job.name.as_str()).collect()
 }
 
+/// The longest name in a key, in bytes: with the cluster's it has to fit into a column of a database.
+const LONGEST_NAME: usize = 120;
+
 /// Under which key a job's state is kept.
 pub(super) fn state_key(cluster: &str, job: &Job, ambiguous: &BTreeSet<&str>) -> StateKey {
-    let name =
-        if ambiguous.contains(job.name.as_str()) { format!("{} ({})", job.name, job.id) } else { job.name.clone() };
-    StateKey { cluster: cluster.to_owned(), job: name }
+    let [by_name, by_name_and_id] = state_keys(cluster, job);
+    if ambiguous.contains(job.name.as_str()) { by_name_and_id } else { by_name }
+}
+
+/// The keys that a job's state may be kept under.
+pub(super) fn state_keys(cluster: &str, job: &Job) -> [StateKey; 2] {
+    let name = storable(&job.name);
+    let key = |job| StateKey { cluster: cluster.to_owned(), job };
+    [key(name.clone()), key(format!("{name} ({})", job.id))]
+}
+
+/// Where the Java autoscaler keeps a job's state.
+pub(super) fn state_key_by_id(job: JobId) -> StateKey {
+    StateKey { cluster: String::new(), job: job.to_string() }
+}
+
+/// A name as every store can keep it, and tell it from others: short, without control characters, and without spaces at
+/// its ends, which some databases do not compare. What had to be changed ends with a hash of the whole.
+fn storable(name: &str) -> String {
+    if name.len() <= LONGEST_NAME && name.trim() == name && !name.contains(char::is_control) && !name.is_empty() {
+        return name.to_owned();
+    }
+    let mut short = String::new();
+    for character in name.trim().chars() {
+        if short.len() + character.len_utf8() > LONGEST_NAME - 20 {
+            break;
+        }
+        short.push(if character.is_control() { '_' } else { character });
+    }
+    // FNV-1a: the same in every process and version.
+    let hash = name
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    format!("{short}~{hash:016x}")
 }
 
 /// What is held: the user's own `pipeline.jobvertex-parallelism-overrides`, and over them the policy's targets, but for
@@ -62,7 +96,7 @@ pub(super) fn compose_targets(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{JobId, JobStatus};
+    use crate::model::JobStatus;
 
     fn job(id: u128, name: &str, status: JobStatus) -> Job {
         Job { id: JobId::from_u128(id), name: name.to_owned(), status }
@@ -99,6 +133,20 @@ mod tests {
             // Without targets there is nobody to ask.
             let expected = if case["expected"].is_null() { BTreeMap::new() } else { overrides(&case["expected"]) };
             assert_eq!(composed, expected, "{case}");
+        }
+    }
+
+    #[test]
+    fn every_name_can_be_stored_and_told_from_others() {
+        for name in ["orders", "Bestellungen (täglich)", "a/b%"] {
+            assert_eq!(storable(name), name);
+        }
+        let long = "x".repeat(500);
+        let odd = ["", " ", "orders ", " orders", "or\nders", "or\rders", &long, &long[1..], &"ä".repeat(300)];
+        let stored: BTreeSet<String> = odd.iter().map(|name| storable(name)).collect();
+        assert_eq!(stored.len(), odd.len());
+        for name in stored {
+            assert!(name.len() <= LONGEST_NAME && name.trim() == name && !name.contains(char::is_control), "{name}");
         }
     }
 

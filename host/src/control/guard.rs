@@ -7,7 +7,10 @@ use tidegate_common::configuration::{Configuration, InvalidValue};
 use tidegate_common::options;
 
 use crate::model::{Target, Topology, VertexId};
-use crate::state::PARALLELISM_OVERRIDES;
+use crate::state::{COLLECTED_METRICS, PARALLELISM_OVERRIDES};
+
+/// Keys that no policy writes.
+const HOSTS_OWN: [&str; 2] = [PARALLELISM_OVERRIDES, COLLECTED_METRICS];
 
 /// A decision that breaks the contract. The pass holds.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -110,7 +113,7 @@ pub(super) fn admit(
 /// # Errors
 /// When it must not be.
 pub(super) fn admit_state(changes: &[(String, Option<String>)], is: &BTreeMap<String, String>) -> Result<(), Refused> {
-    if let Some((key, _)) = changes.iter().find(|(key, _)| key == PARALLELISM_OVERRIDES) {
+    if let Some((key, _)) = changes.iter().find(|(key, _)| HOSTS_OWN.contains(&key.as_str())) {
         return Err(Refused::HostsOwn { key: key.clone() });
     }
     let mut sizes: BTreeMap<&str, usize> =

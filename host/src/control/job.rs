@@ -1,6 +1,7 @@
 //! What is remembered of one job from pass to pass.
 
 use std::collections::BTreeSet;
+use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use tidegate_common::time::Timestamp;
 use tracing::{info, warn};
 
 use super::{DecisionRecord, Realization, Situation};
-use crate::collect::Collector;
+use crate::collect::{Collector, codec};
 use crate::model::{Digest, JobKey, Topology, VertexId};
 use crate::state::{JobState, StateKey};
 
@@ -21,6 +22,8 @@ pub(super) struct JobMemory {
     pub(super) state_key: StateKey,
     /// Read at the first pass.
     pub(super) state: Option<JobState>,
+    /// When the samples were stored last, or are taken to have been.
+    samples_kept: Option<Timestamp>,
     /// The configuration that was checked last, and what is wrong with it.
     pub(super) checked: Option<Checked>,
     /// Who decided in the last pass.
@@ -70,6 +73,7 @@ impl JobMemory {
             collector: Collector::default(),
             state_key,
             state: None,
+            samples_kept: None,
             checked: None,
             served_by: None,
             topology: None,
@@ -92,6 +96,51 @@ impl JobMemory {
             }
             self.said.missing = missing.to_vec();
         }
+    }
+
+    /// Goes on with the samples that were stored, unless there are newer ones.
+    pub(super) fn restore_samples(&mut self) {
+        let Some(state) = &mut self.state else { return };
+        let Some(text) = state.take_samples() else { return };
+        match codec::decode(&text) {
+            Ok(window) if self.collector.window().is_empty() => {
+                self.samples_kept = window.latest().map(|sample| sample.at);
+                info!(job = %self.key, name = self.name, samples = window.len(), "samples were restored");
+                self.collector = Collector::with_window(window);
+            }
+            Ok(_) => {}
+            Err(error) => {
+                warn!(job = %self.key, name = self.name, error = &error as &dyn Error, "stored samples are dropped");
+                state.drop_samples();
+            }
+        }
+    }
+
+    /// Hands the samples over to be stored, once in a tenth of the window: a daemon that is killed loses at most so much
+    /// of them. Jobs do so in turns.
+    pub(super) fn keep_samples(&mut self, now: Timestamp, window: Duration) {
+        let rhythm = window / 10;
+        let turn = rhythm.mul_f64(self.key.id.fraction());
+        let kept = *self.samples_kept.get_or_insert_with(|| now.minus(turn));
+        if kept.plus(rhythm) <= now {
+            self.keep_samples_now(Some(now));
+        }
+    }
+
+    /// Hands the samples over to be stored, if there are any that are not. They are taken to be stored as of `now`, or of
+    /// the latest of them.
+    pub(super) fn keep_samples_now(&mut self, now: Option<Timestamp>) {
+        let Some(state) = &mut self.state else { return };
+        let window = self.collector.window();
+        let Some(latest) = window.latest().filter(|latest| self.samples_kept.is_none_or(|kept| latest.at > kept))
+        else {
+            return;
+        };
+        match codec::encode(window) {
+            Ok(text) => state.keep_samples(text),
+            Err(error) => warn!(job = %self.key, error = &error as &dyn Error, "samples cannot be stored"),
+        }
+        self.samples_kept = Some(now.unwrap_or(latest.at));
     }
 
     /// Logs what is different from the last pass.

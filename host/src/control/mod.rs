@@ -5,6 +5,7 @@ mod cluster;
 mod context;
 mod filtering;
 mod fleet;
+mod gone;
 mod guard;
 mod job;
 mod judge;

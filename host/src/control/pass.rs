@@ -12,7 +12,7 @@ use tidegate_common::validate::validate;
 use tracing::{debug, info, warn};
 
 use super::chain::Chain;
-use super::context::compose_targets;
+use super::context::{compose_targets, state_key_by_id};
 use super::filtering::{Filtered, past_filters};
 use super::job::{Checked, JobMemory};
 use super::judge::judge;
@@ -21,16 +21,13 @@ use super::realize::realize;
 use super::service::version;
 use super::words::{describe, describe_targets};
 use super::{DecisionRecord, LiveExtensions, Policies, Realization, ShadowTurns, Stage, Views};
-use crate::collect::{Collector, codec};
 use crate::event::Events;
 use crate::extension::Extensions;
 use crate::flink::{FlinkError, JobManager};
 use crate::metrics::Metrics;
-use crate::model::{
-    Decision, Event, EventKind, Failure, Job, JobContext, JobKey, JobStatus, Observation, Verdict, Window,
-};
+use crate::model::{Decision, Event, EventKind, Failure, Job, JobContext, JobKey, JobStatus, Observation, Verdict};
 use crate::policy::{Policy, PolicyError};
-use crate::state::{COLLECTED_METRICS, JobState, StateStore};
+use crate::state::{JobState, StateStore};
 
 /// Everything that passes share.
 pub struct Pass {
@@ -79,7 +76,10 @@ impl Pass {
             self.tell_wrong_options(&mut record, context, &wrong);
             record.error = Some(wrong);
         } else {
-            if let Err(failed) = self.scale(cluster, policy.as_ref(), memory, context, &mut record).await {
+            let scaled = self.scale(cluster, policy.as_ref(), memory, context, &mut record).await;
+            // What earlier passes could not store is tried again in any case.
+            let stored = self.store(memory, record.stage).await;
+            if let Err(failed) = scaled.and(stored) {
                 record.stage = failed.stage;
                 if failed.not_ready {
                     debug!(job = %context.key, name = context.name, reason = failed.error, "not ready");
@@ -117,7 +117,7 @@ impl Pass {
         if !configuration.read(&options::ENABLED).map_err(|error| read(&error))? {
             state.clear();
             record.samples = 0;
-            return self.flush(state, Stage::None).await;
+            return Ok(());
         }
         if context.status != JobStatus::Running {
             return Ok(());
@@ -134,6 +134,9 @@ impl Pass {
         record.topology = Some(collected.topology.clone());
         record.excluded.clone_from(&memory.excluded);
 
+        if let Ok(window) = configuration.read(&options::METRICS_WINDOW) {
+            memory.keep_samples(record.at, window);
+        }
         let state = self.state(memory).await?;
         let observation = Arc::new(observe(context, collected, record.at, state));
         record.stage = stage_of(&observation);
@@ -166,7 +169,7 @@ impl Pass {
             self.events.tell(&context.key, &context.name, record.at, event);
         }
         record.decision = Some(decision);
-        self.flush(state, record.stage).await
+        Ok(())
     }
 
     /// The evaluator, the aligner and the filters of a job, as they are now; logs what was asked for in vain.
@@ -207,8 +210,8 @@ impl Pass {
         Ok(is_news)
     }
 
-    /// Holds the job at its targets, whatever happened before. In advisory mode they are shown, and not held: they may
-    /// be from before it was switched on.
+    /// Holds the job at its targets, whatever happened before: at those that are stored, so that a host that is started
+    /// again holds the same. In advisory mode they are shown, and not held: they may be from before it was switched on.
     async fn hold(
         &self,
         cluster: &dyn JobManager,
@@ -217,7 +220,7 @@ impl Pass {
         record: &mut DecisionRecord,
     ) {
         let Some(state) = &memory.state else { return };
-        record.targets = compose_targets(&state.overrides(), &context.configuration, &memory.excluded);
+        record.targets = compose_targets(state.saved_overrides(), &context.configuration, &memory.excluded);
         let may_scale = context.configuration.read(&options::SCALING_ENABLED).unwrap_or(false);
         if context.status != JobStatus::Running || !may_scale {
             return;
@@ -284,22 +287,32 @@ impl Pass {
     /// The job's state, read at first sight: without it nothing may be decided.
     async fn state<'a>(&self, memory: &'a mut JobMemory) -> Result<&'a mut JobState, Failed> {
         let failed = |error: &dyn Error| Failed { stage: Stage::None, error: describe(error), not_ready: false };
-        match &mut memory.state {
-            Some(state) => Ok(state),
-            empty => {
-                let state = JobState::load(memory.state_key.clone(), self.store.as_ref()).await;
-                let mut state = state.map_err(|error| failed(&error))?;
-                if let Some(window) = restored(&mut state, &memory.key) {
-                    memory.collector = Collector::with_window(window);
-                }
-                Ok(empty.insert(state))
-            }
+        if memory.state.is_none() {
+            let left = state_key_by_id(memory.key.id);
+            let state = JobState::load(memory.state_key.clone(), Some(left), self.store.as_ref()).await;
+            memory.state = Some(state.map_err(|error| failed(&error))?);
+            memory.restore_samples();
         }
+        memory.state.as_mut().ok_or_else(|| Failed {
+            stage: Stage::None,
+            error: "the job has no state".to_owned(),
+            not_ready: false,
+        })
     }
 
-    async fn flush(&self, state: &mut JobState, stage: Stage) -> Result<(), Failed> {
+    /// Stores what is not stored yet.
+    async fn store(&self, memory: &mut JobMemory, stage: Stage) -> Result<(), Failed> {
+        let Some(state) = &mut memory.state else { return Ok(()) };
         let flushed = state.flush(self.store.as_ref()).await;
         flushed.map_err(|error| Failed { stage, error: describe(&error), not_ready: false })
+    }
+
+    /// Stores the samples of a job that no pass will look at any more in this process.
+    pub(super) async fn store_samples(&self, memory: &mut JobMemory) {
+        memory.keep_samples_now(None);
+        if let Err(failed) = self.store(memory, Stage::None).await {
+            warn!(job = %memory.key, name = memory.name, error = failed.error, "state could not be stored");
+        }
     }
 
     /// What is wrong with the job's options; looked at only when they have changed.
@@ -348,19 +361,6 @@ impl Pass {
     pub(super) fn tell(&self, record: &mut DecisionRecord, event: Event) {
         record.events.push(event.clone());
         self.events.tell(&record.job, &record.job_name, record.at, event);
-    }
-}
-
-/// The metric window of an earlier process. From here on the collector has it; a text that is none is forgotten.
-fn restored(state: &mut JobState, job: &JobKey) -> Option<Window> {
-    let text = state.entries().get(COLLECTED_METRICS)?.clone();
-    state.apply([(COLLECTED_METRICS.to_owned(), None)]);
-    match codec::decode(&text) {
-        Ok(window) => Some(window),
-        Err(error) => {
-            warn!(%job, error = describe(&error), "the metric window that was kept cannot be read: it begins anew");
-            None
-        }
     }
 }
 

@@ -18,8 +18,10 @@ use super::grants::Granted;
 use super::http::Gate;
 use super::limits::StoreGuard;
 use super::log::{GuestLog, Level};
+use super::output::Output;
 use super::quota::Quota;
 use super::sandbox::Sandbox;
+use super::sql::Databases;
 use super::{ByteSize, CallError, Limits, Runtime};
 use crate::extension::Extensions;
 
@@ -35,6 +37,10 @@ pub(super) struct State {
     pub(super) quota: Quota,
     http: WasiHttpCtx,
     gate: Gate,
+    /// What it may open.
+    pub(super) databases: Arc<Databases>,
+    /// As many owners as there are transactions, and this one.
+    pub(super) transactions: Arc<()>,
     wasi: WasiCtx,
     limits: StoreGuard,
 }
@@ -57,6 +63,7 @@ pub(super) struct Caller {
     runtime: Runtime,
     limits: Limits,
     granted: Granted,
+    databases: Arc<Databases>,
     turns: Semaphore,
     /// Whether a guest waits for these calls: they must not wait for a slot in turn that such a guest has.
     is_nested: bool,
@@ -65,7 +72,9 @@ pub(super) struct Caller {
 impl Caller {
     pub(super) fn new(name: &str, runtime: &Runtime, limits: Limits, granted: Granted) -> Self {
         let turns = Semaphore::new(limits.concurrency);
-        Self { name: name.to_owned(), runtime: runtime.clone(), limits, granted, turns, is_nested: false }
+        let name = name.to_owned();
+        let (runtime, databases) = (runtime.clone(), Arc::default());
+        Self { name, runtime, limits, granted, databases, turns, is_nested: false }
     }
 
     /// For a plugin that is granted nothing.
@@ -78,9 +87,25 @@ impl Caller {
         Self { is_nested: true, ..Self::pure(name, runtime, limits) }
     }
 
+    /// The same plugin with these databases granted.
+    pub(super) fn with_databases(mut self, databases: Databases) -> Self {
+        self.databases = Arc::new(databases);
+        self
+    }
+
     /// The plugin's name.
     pub(super) fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The runtime that it lives in.
+    pub(super) fn runtime(&self) -> &Runtime {
+        &self.runtime
+    }
+
+    /// A log for one call about `job`.
+    pub(super) fn log(&self, job: &str) -> GuestLog {
+        GuestLog::new(&self.name, job, self.limits.log)
     }
 
     /// The most that a sandbox may collect of a guest's standard output.
@@ -109,33 +134,39 @@ impl Caller {
 
         let Sandbox { wasi, output } = sandbox;
         let mut store = self.store(job, wasi);
-        let deadline = self.limits.deadline;
-        let answer = match time::timeout(deadline, work(&mut store)).await {
-            Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(error)) => Err(self.explain(error, &store.data().limits)),
-            Err(_) => Err(CallError::DeadlineExceeded { deadline }),
-        };
-        let log = &mut store.data_mut().log;
-        let (written, dropped) = output.take();
-        for line in String::from_utf8_lossy(&written).lines() {
-            log.write(Level::Info, line);
-        }
-        log.close(dropped);
+        let answer = self.within_deadline(&mut store, work).await;
+        close_log(&mut store, &output);
         answer
     }
 
-    /// A store that no other call will see, armed with this plugin's limits.
-    fn store(&self, job: &str, wasi: WasiCtx) -> Store<State> {
+    /// Works in a store until the deadline. A store whose work failed is of no further use.
+    pub(super) async fn within_deadline<T>(
+        &self,
+        store: &mut Store<State>,
+        work: impl AsyncFnOnce(&mut Store<State>) -> wasmtime::Result<T>,
+    ) -> Result<T, CallError> {
+        let deadline = self.limits.deadline;
+        match time::timeout(deadline, work(store)).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) => Err(self.explain(error, &store.data().limits)),
+            Err(_) => Err(CallError::DeadlineExceeded { deadline }),
+        }
+    }
+
+    /// A store that nobody else will see, armed with this plugin's limits.
+    pub(super) fn store(&self, job: &str, wasi: WasiCtx) -> Store<State> {
         let mut table = ResourceTable::new();
         table.set_max_capacity(HANDLES);
         let limits = &self.limits;
         let state = State {
             table,
-            log: GuestLog::new(&self.name, job, limits.log),
+            log: self.log(job),
             extensions: None,
             quota: Quota::new(limits.files, limits.file_bytes),
             http: WasiHttpCtx::new(),
             gate: Gate::new(&self.name, job, self.granted.http.clone(), limits),
+            databases: Arc::clone(&self.databases),
+            transactions: Arc::default(),
             wasi,
             limits: limits.of_store(),
         };
@@ -177,7 +208,8 @@ impl Caller {
         }
     }
 
-    async fn turn<'a>(&self, turns: &'a Semaphore) -> Result<tokio::sync::SemaphorePermit<'a>, CallError> {
+    /// A permit of `turns`, if there is one in time.
+    pub(super) async fn turn<'a>(&self, turns: &'a Semaphore) -> Result<tokio::sync::SemaphorePermit<'a>, CallError> {
         let patience = self.limits.deadline.max(Duration::from_secs(5));
         match time::timeout(patience, turns.acquire()).await {
             Ok(Ok(permit)) => Ok(permit),
@@ -187,4 +219,14 @@ impl Caller {
             }
         }
     }
+}
+
+/// Hands over what the guest wrote to its standard streams, and says how much was dropped.
+pub(super) fn close_log(store: &mut Store<State>, output: &Output) {
+    let log = &mut store.data_mut().log;
+    let (written, dropped) = output.take();
+    for line in String::from_utf8_lossy(&written).lines() {
+        log.write(Level::Info, line);
+    }
+    log.close(dropped);
 }

@@ -182,6 +182,11 @@ impl ResourceLimiter for StoreGuard {
 }
 
 impl Limits {
+    /// The defaults of a state store, which waits for a database, and moves all of a job's samples at once.
+    pub fn of_state_store() -> Self {
+        Self { deadline: Duration::from_secs(12), memory: 256 << 20, crossing: 64 << 20, ..Self::default() }
+    }
+
     /// wasmtime's form of the limits that it enforces itself.
     pub(super) fn of_store(&self) -> StoreGuard {
         StoreGuard {

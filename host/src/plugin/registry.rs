@@ -68,6 +68,11 @@ impl Registry {
         Self { workshop, slots: RwLock::default(), handlers: Mutex::default() }
     }
 
+    /// What plugins run in.
+    pub fn runtime(&self) -> &Runtime {
+        &self.workshop.runtime
+    }
+
     /// Who decides for whom: always as it is now.
     pub fn policies(&self) -> Policies {
         self.workshop.policies.clone()

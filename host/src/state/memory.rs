@@ -38,4 +38,8 @@ impl StateStore for MemoryStateStore {
         self.jobs.lock().unwrap_or_else(PoisonError::into_inner).remove(job);
         Ok(())
     }
+
+    async fn jobs(&self) -> Result<Vec<StateKey>, StoreError> {
+        Ok(self.jobs.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect())
+    }
 }

@@ -2,9 +2,13 @@
 
 mod job_state;
 mod memory;
+mod outage;
 mod store;
+#[cfg(test)]
+mod testing;
 
 pub use job_state::JobState;
 pub(crate) use job_state::{COLLECTED_METRICS, PARALLELISM_OVERRIDES, parse_overrides};
 pub use memory::MemoryStateStore;
-pub use store::{StateKey, StateStore, StoreError};
+pub use outage::Outages;
+pub use store::{StateKey, StateStore, StoreError, StoreFailure};

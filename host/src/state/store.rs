@@ -10,7 +10,7 @@ use thiserror::Error;
 /// Whose state it is; survives redeploys of the job.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StateKey {
-    /// The cluster's name in the configuration.
+    /// The cluster's name in the configuration; empty for what another autoscaler left under a job's id.
     pub cluster: String,
     /// The job's name; with its id where two running jobs of one cluster have the same name.
     pub job: String,
@@ -33,13 +33,29 @@ pub trait StateStore: Send + Sync {
 
     /// Forgets everything about a job.
     async fn forget(&self, job: &StateKey) -> Result<(), StoreError>;
+
+    /// Whose state is kept, in no particular order.
+    async fn jobs(&self) -> Result<Vec<StateKey>, StoreError>;
 }
 
 /// Why state could not be read or kept. It is tried again in the next pass.
 #[derive(Debug, Error)]
 #[error("the state store failed")]
 pub struct StoreError {
+    /// What can be done about it.
+    pub kind: StoreFailure,
     /// What happened.
     #[source]
     pub source: Box<dyn Error + Send + Sync>,
+}
+
+/// What can be done about a failure of a store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoreFailure {
+    /// Somebody else changed the same entries: try again at once.
+    Conflict,
+    /// The store is out of reach or out of order: try again later.
+    Unavailable,
+    /// The entries cannot be kept or read as they are: trying again is of no use.
+    Rejected,
 }

@@ -16,7 +16,7 @@ use crate::short_of_three;
 /// A daemon for the cluster at `url`, with more lines in its `[admin]`.
 async fn daemon(url: &str, admin: &str, folder: &Path) -> Daemon {
     let text = format!(
-        "[control]\ninterval = \"100ms\"\n[admin]\nlisten = \"127.0.0.1:0\"\n{admin}\n[[cluster]]\nname = \"c:1\"\n\
+        "state-dir = \"state\"\n[control]\ninterval = \"100ms\"\n[admin]\nlisten = \"127.0.0.1:0\"\n{admin}\n[[cluster]]\nname = \"c:1\"\n\
          url = \"{url}\"\noptions = {{ \"job.autoscaler.enabled\" = true }}",
     );
     Daemon::start(Config::parse(&folder.join("tidegate.toml"), &text).unwrap()).await.unwrap()

@@ -15,7 +15,7 @@ async fn a_stop_finishes_the_pass_under_way() {
     let path = format!("/jobs/{}", host.job("orders"));
     host.cluster.delay(&path, Duration::from_secs(2));
     let text = format!(
-        "[control]\ninterval = \"1h\"\n[admin]\nlisten = \"127.0.0.1:0\"\n[[cluster]]\nname = \"c\"\nurl = \"{}\"\n\
+        "[control]\ninterval = \"1h\"\n[state-store]\nsource = \"memory\"\n[admin]\nlisten = \"127.0.0.1:0\"\n[[cluster]]\nname = \"c\"\nurl = \"{}\"\n\
          options = {{ \"job.autoscaler.enabled\" = true }}",
         host.url()
     );

@@ -1,0 +1,114 @@
+//! From a configuration to the state store in service.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::Path;
+use std::sync::Arc;
+
+use tracing::{info, warn};
+
+use crate::config::{Config, Keeper, StateStoreConfig};
+use crate::daemon::StartError;
+use crate::metrics::Metrics;
+use crate::plugin::{Limits, Runtime, Source, SqlGrant, StateStoreError, WasmStateStore};
+use crate::state::{MemoryStateStore, Outages, StateStore};
+
+/// The name of the state store's plugin in logs and metrics.
+const NAME: &str = "state-store";
+
+/// The file that state is kept in where nothing else is configured.
+const FILE: &str = "tidegate.db";
+
+/// Opens the state store of a configuration: by default an SQLite file in the state folder. Where nothing is configured
+/// and there is no such folder, state is kept in memory, and the log says so.
+///
+/// A database that is out of reach is no error: the passes try again.
+///
+/// # Errors
+/// When the plugin cannot be used, or a grant cannot be meant.
+pub(crate) async fn open(
+    config: &Config,
+    runtime: &Runtime,
+    metrics: &Arc<Metrics>,
+) -> Result<Arc<dyn StateStore>, StartError> {
+    let configured;
+    let store = match &config.state_store {
+        Some(store) => store,
+        None => match default_store(config) {
+            Ok(store) => {
+                configured = store;
+                &configured
+            }
+            Err(reason) => {
+                warn!(
+                    reason,
+                    "state is kept in memory, and a restart begins anew: set `state-dir` to a folder that can be \
+                    written, or choose a [state-store]"
+                );
+                return Ok(in_memory());
+            }
+        },
+    };
+    let Some(plugin) = plugin(store, config, runtime, metrics).await? else { return Ok(in_memory()) };
+    info!(plugin = NAME, source = %store.source, "state store is ready");
+    Ok(Arc::new(Outages::of(Arc::new(plugin), Arc::clone(metrics))))
+}
+
+/// Tries out the state store that is configured, without opening what it keeps state in.
+///
+/// # Errors
+/// As [`open`].
+pub(crate) async fn try_out(config: &Config, runtime: &Runtime, metrics: &Arc<Metrics>) -> Result<(), StartError> {
+    if let Some(store) = &config.state_store {
+        plugin(store, config, runtime, metrics).await?;
+    }
+    Ok(())
+}
+
+/// The plugin that keeps state, once it has started on trial; none where the process does.
+async fn plugin(
+    store: &StateStoreConfig,
+    config: &Config,
+    runtime: &Runtime,
+    metrics: &Arc<Metrics>,
+) -> Result<Option<WasmStateStore>, StartError> {
+    let Keeper::Plugin(source) = &store.source else { return Ok(None) };
+    let databases = store.databases(&config.folder)?;
+    let source = source.relative_to(&config.plugin_folder());
+    let plugin = load(source, databases, runtime.clone(), Arc::clone(metrics)).await?;
+    plugin.try_out().await.map_err(StateStoreError::Trial)?;
+    Ok(Some(plugin))
+}
+
+async fn load(
+    source: Source,
+    databases: BTreeMap<String, SqlGrant>,
+    runtime: Runtime,
+    metrics: Arc<Metrics>,
+) -> Result<WasmStateStore, StartError> {
+    let compiling = tokio::task::spawn_blocking(move || {
+        WasmStateStore::load(NAME, &source, Limits::of_state_store(), &databases, &runtime, metrics)
+    });
+    Ok(compiling.await??)
+}
+
+fn in_memory() -> Arc<dyn StateStore> {
+    Arc::new(MemoryStateStore::default())
+}
+
+/// SQLite in the state folder, or why that cannot be.
+fn default_store(config: &Config) -> Result<StateStoreConfig, String> {
+    let folder = config.state_dir().ok_or("there is no folder for state")?;
+    let file = folder.join(FILE);
+    prepare(&folder, &file).map_err(|error| format!("`{}` cannot be written: {error}", file.display()))?;
+    let file = fs::canonicalize(&file).map_err(|error| error.to_string())?;
+    Ok(StateStoreConfig::sqlite(&file))
+}
+
+/// Makes the folder and the file, for nobody else to read.
+fn prepare(folder: &Path, file: &Path) -> io::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    fs::OpenOptions::new().create(true).append(true).mode(0o600).open(file).map(drop)
+}

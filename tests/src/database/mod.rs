@@ -1,0 +1,44 @@
+//! Database servers of a test's own: in a folder of its own, on a free port of this machine, ended with the test.
+
+mod mariadb;
+mod postgres;
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
+
+pub use mariadb::MariaDb;
+pub use postgres::Postgres;
+
+use crate::error::HarnessError;
+
+/// A command that runs as somebody else where the test runs as root: servers refuse that.
+fn unprivileged(program: &Path, user: &str) -> Command {
+    if !rustix::process::geteuid().is_root() {
+        return Command::new(program);
+    }
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid", user, "--regid", user, "--clear-groups", "--"]).arg(program);
+    command
+}
+
+/// A new folder in `parent` that belongs to `user` where the test runs as root.
+fn folder_of(user: &str, parent: &Path, name: &str) -> Result<std::path::PathBuf, HarnessError> {
+    let folder = parent.join(name);
+    fs::create_dir_all(&folder).map_err(HarnessError::file(&folder))?;
+    if rustix::process::geteuid().is_root() {
+        fs::set_permissions(parent, Permissions::from_mode(0o755)).map_err(HarnessError::file(parent))?;
+        run("chown", Command::new("chown").arg(format!("{user}:")).arg(&folder))?;
+    }
+    Ok(folder)
+}
+
+fn run(name: &str, command: &mut Command) -> Result<(), HarnessError> {
+    let ran = command.output().map_err(HarnessError::run(name))?;
+    if ran.status.success() {
+        return Ok(());
+    }
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    Err(HarnessError::Failed { program: name.to_owned(), output: text(&ran.stdout) + &text(&ran.stderr) })
+}

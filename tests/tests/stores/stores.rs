@@ -1,0 +1,41 @@
+//! Stores as the host opens them.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+
+use tidegate::plugin::{Limits, Runtime, Source, SqlGrant, WasmStateStore};
+use tidegate::state::{StateKey, StateStore};
+
+pub(crate) fn key(cluster: &str, job: &str) -> StateKey {
+    StateKey { cluster: cluster.to_owned(), job: job.to_owned() }
+}
+
+pub(crate) type Entries = BTreeMap<String, String>;
+
+pub(crate) fn entries(entries: &[(&str, &str)]) -> Entries {
+    entries.iter().map(|(key, text)| ((*key).to_owned(), (*text).to_owned())).collect()
+}
+
+/// Saves: a text to keep, none to forget.
+pub(crate) async fn save(store: &dyn StateStore, job: &StateKey, changes: &[(&str, Option<&str>)]) {
+    let changes = changes.iter().map(|(key, text)| ((*key).to_owned(), text.map(str::to_owned)));
+    store.save(job, &changes.collect()).await.unwrap();
+}
+
+/// The bundled store over a database, in an instance of its own.
+pub(crate) async fn sql(url: &str) -> Arc<dyn StateStore> {
+    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+    let runtime =
+        RUNTIME.get_or_init(|| Runtime::with_cache(&Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled")).unwrap());
+    let grants = BTreeMap::from([("main".to_owned(), SqlGrant::new(url, Path::new("/")).unwrap())]);
+    let source = Source::Bundled("sql".to_owned());
+    let store =
+        WasmStateStore::load("sql", &source, Limits::of_state_store(), &grants, runtime, Arc::default()).unwrap();
+    store.try_out().await.unwrap();
+    Arc::new(store)
+}
+
+pub(crate) fn sqlite(folder: &Path) -> String {
+    format!("sqlite://{}", folder.join("tidegate.db").display())
+}
