@@ -1,9 +1,9 @@
 //! What the daemon counts about itself, in Prometheus' words.
 
+mod calls;
 mod plugins;
 
 use std::collections::BTreeSet;
-use std::sync::atomic::AtomicU64;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
+pub use calls::{Alive, CallMetrics, Meter, PluginUse};
 pub use plugins::PluginMetrics;
 
 /// Reasons of events that are told apart: policies make them up, and each is a series of its own.
@@ -22,6 +23,8 @@ const MOST_REASONS: usize = 100;
 
 /// Counters of the whole process. Cheap to share; every method only counts.
 pub struct Metrics {
+    /// What is counted about calls into plugins.
+    pub calls: CallMetrics,
     /// What is counted about plugins' lives.
     pub plugins: PluginMetrics,
     registry: Registry,
@@ -29,9 +32,6 @@ pub struct Metrics {
     pass_time: Histogram,
     decisions: Family<DecisionLabels, Counter>,
     rescales: Family<RescaleLabels, Counter>,
-    plugin_calls: Family<PluginLabels, Counter>,
-    plugin_time: Family<PluginName, Histogram, fn() -> Histogram>,
-    plugin_cpu: Family<PluginName, Counter<f64, AtomicU64>>,
     events: Family<EventLabels, Counter>,
     reasons: Mutex<BTreeSet<String>>,
     events_dropped: Family<PluginName, Counter>,
@@ -57,12 +57,6 @@ struct DecisionLabels {
 struct RescaleLabels {
     cluster: String,
     outcome: &'static str,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct PluginLabels {
-    plugin: String,
-    result: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -98,22 +92,7 @@ impl Default for Metrics {
         registry.register("decisions", "What policies said", decisions.clone());
         let rescales = Family::default();
         registry.register("rescales", "What came of asking Flink for other bounds", rescales.clone());
-        let plugin_calls = Family::default();
-        registry.register("plugin_calls", "Calls into plugins", plugin_calls.clone());
-        let plugin_time = Family::new_with_constructor(call_histogram as fn() -> Histogram);
-        registry.register_with_unit(
-            "plugin_call",
-            "Time of calls into plugins, fresh instance included",
-            Unit::Seconds,
-            plugin_time.clone(),
-        );
-        let plugin_cpu = Family::default();
-        registry.register_with_unit(
-            "plugin_cpu",
-            "Processor time of calls into plugins, fresh instance included",
-            Unit::Seconds,
-            plugin_cpu.clone(),
-        );
+        let calls = CallMetrics::register(&mut registry);
         let events = Family::default();
         registry.register("events", "Events handed to the handlers, after de-duplication", events.clone());
         let events_dropped = Family::default();
@@ -135,15 +114,13 @@ impl Default for Metrics {
             state_store.clone(),
         );
         Self {
+            calls,
             plugins,
             registry,
             passes,
             pass_time,
             decisions,
             rescales,
-            plugin_calls,
-            plugin_time,
-            plugin_cpu,
             events,
             reasons: Mutex::default(),
             events_dropped,
@@ -153,10 +130,6 @@ impl Default for Metrics {
             state_store,
         }
     }
-}
-
-fn call_histogram() -> Histogram {
-    Histogram::new(exponential_buckets(0.000_05, 2.0, 16))
 }
 
 impl Metrics {
@@ -187,15 +160,6 @@ impl Metrics {
     /// The state store is in reach, or is not.
     pub fn state_store(&self, up: bool) {
         self.state_store.set(i64::from(up));
-    }
-
-    /// A plugin was called: how long that took, and how much of it on a processor.
-    pub fn plugin_call(&self, plugin: &str, took: Duration, cpu: Duration, answered: bool) {
-        let result = if answered { "ok" } else { "failed" };
-        self.plugin_calls.get_or_create(&PluginLabels { plugin: plugin.to_owned(), result }).inc();
-        let name = PluginName { plugin: plugin.to_owned() };
-        self.plugin_time.get_or_create(&name).observe(took.as_secs_f64());
-        self.plugin_cpu.get_or_create(&name).inc_by(cpu.as_secs_f64());
     }
 
     /// An event is handed to the handlers. Its reason is `other` where there are too many already.

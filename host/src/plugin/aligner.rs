@@ -4,16 +4,14 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use tidegate_common::time::Timestamp;
-use wasmtime::Store;
-use wasmtime::component::{HasSelf, Linker, Resource};
+use wasmtime::component::Resource;
 
-use super::call::{Caller, State};
-use super::contract::{Contract, Given};
-use super::cpu::measured;
+use super::call::State;
+use super::contract::Contract;
 use super::extension::{answered, introduce, job_of};
 use super::kind::Kind;
-use super::load::{Code, Source, load};
-use super::sandbox::Sandbox;
+use super::linked::{Linked, world};
+use super::load::{Code, Source};
 use super::view::{View, from_applicant, from_scalar};
 use super::{CallError, Limits, LoadError, Runtime, Spec};
 use crate::extension::{Aligner, ExtensionError};
@@ -35,18 +33,20 @@ mod bindings {
     });
 }
 
-const CONTRACT: Contract = Contract {
-    package: "tidegate:policy",
-    version: "0.1",
-    export: "alignment",
-    imports: &["tidegate:types/types", "tidegate:host/log", "tidegate:policy/observation", "tidegate:policy/terms"],
-};
+world!(
+    bindings::AlignerPre<State>,
+    bindings::Aligner,
+    Contract {
+        package: "tidegate:policy",
+        version: "0.1",
+        export: "alignment",
+        imports: &["tidegate:types/types", "tidegate:host/log", "tidegate:policy/observation", "tidegate:policy/terms"],
+    }
+);
 
 /// An aligner, compiled and linked; instantiated once per call.
 pub struct WasmAligner {
-    caller: Caller,
-    pre: bindings::AlignerPre<State>,
-    metrics: Arc<Metrics>,
+    linked: Linked<bindings::AlignerPre<State>>,
 }
 
 impl WasmAligner {
@@ -75,10 +75,7 @@ impl WasmAligner {
         runtime: &Runtime,
         metrics: Arc<Metrics>,
     ) -> Result<Self, LoadError> {
-        let link =
-            |linker: &mut Linker<State>| bindings::Aligner::add_to_linker::<_, HasSelf<State>>(linker, |state| state);
-        let pre = load(runtime, name, code, &CONTRACT, Given::Nothing, link, bindings::AlignerPre::new)?;
-        Ok(Self { caller: Caller::nested(name, runtime, limits), pre, metrics })
+        Ok(Self { linked: Linked::pure(name, code, limits, runtime, &metrics, true)? })
     }
 
     /// Starts the aligner once on trial and logs who it says it is.
@@ -87,28 +84,13 @@ impl WasmAligner {
     /// When it traps, runs past its deadline, or one of its exports has another type than the contract says.
     pub async fn try_out(&self) -> Result<(), CallError> {
         let about = self
+            .linked
             .call("", Timestamp::default(), async |store, guest| {
                 guest.tidegate_policy_alignment().call_describe(store).await
             })
             .await?;
-        introduce(self.caller.name(), "aligner", &about);
+        introduce(self.linked.caller.name(), "aligner", &about);
         Ok(())
-    }
-
-    async fn call<T>(
-        &self,
-        job: &str,
-        now: Timestamp,
-        work: impl AsyncFnOnce(&mut Store<State>, &bindings::Aligner) -> wasmtime::Result<T>,
-    ) -> Result<T, CallError> {
-        let sandbox = Sandbox::deterministic(now, job, self.caller.output_limit());
-        let call = self.caller.call(job, sandbox, async |store| {
-            let guest = self.pre.instantiate_async(&mut *store).await?;
-            work(store, &guest).await
-        });
-        let (answer, took) = measured(call).await;
-        self.metrics.plugin_call(self.caller.name(), took.time, took.cpu, answer.is_ok());
-        answer
     }
 }
 
@@ -126,7 +108,7 @@ impl Kind for WasmAligner {
 #[async_trait]
 impl Aligner for WasmAligner {
     fn name(&self) -> &str {
-        self.caller.name()
+        self.linked.caller.name()
     }
 
     async fn align(
@@ -139,6 +121,7 @@ impl Aligner for WasmAligner {
         let applicant = from_applicant(applicant);
         let evaluated: Vec<_> = evaluated.into_iter().map(from_scalar).collect();
         let answer = self
+            .linked
             .call(&job, now, async |store, guest| {
                 let view = store.data_mut().table.push(View::new(observation))?;
                 let view = Resource::new_borrow(view.rep());

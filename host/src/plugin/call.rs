@@ -12,6 +12,7 @@ use wasmtime::{Store, Trap, UpdateDeadline};
 use wasmtime_wasi::{I32Exit, WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
+use super::cpu::measured;
 use super::engine::STACK;
 use super::error::chain;
 use super::grants::Granted;
@@ -24,6 +25,7 @@ use super::sandbox::Sandbox;
 use super::sql::Databases;
 use super::{ByteSize, CallError, Limits, Runtime};
 use crate::extension::Extensions;
+use crate::metrics::{Alive, Meter, Metrics};
 
 /// Handles (streams, timers, views) that a guest may hold at once: each costs the host some memory.
 const HANDLES: usize = 1000;
@@ -65,26 +67,28 @@ pub(super) struct Caller {
     granted: Granted,
     databases: Arc<Databases>,
     turns: Semaphore,
+    meter: Meter,
     /// Whether a guest waits for these calls: they must not wait for a slot in turn that such a guest has.
     is_nested: bool,
 }
 
 impl Caller {
-    pub(super) fn new(name: &str, runtime: &Runtime, limits: Limits, granted: Granted) -> Self {
+    pub(super) fn new(name: &str, runtime: &Runtime, limits: Limits, granted: Granted, metrics: &Metrics) -> Self {
         let turns = Semaphore::new(limits.concurrency);
+        let meter = metrics.calls.meter(name);
         let name = name.to_owned();
         let (runtime, databases) = (runtime.clone(), Arc::default());
-        Self { name, runtime, limits, granted, databases, turns, is_nested: false }
+        Self { name, runtime, limits, granted, databases, turns, meter, is_nested: false }
     }
 
     /// For a plugin that is granted nothing.
-    pub(super) fn pure(name: &str, runtime: &Runtime, limits: Limits) -> Self {
-        Self::new(name, runtime, limits, Granted::default())
+    pub(super) fn pure(name: &str, runtime: &Runtime, limits: Limits, metrics: &Metrics) -> Self {
+        Self::new(name, runtime, limits, Granted::default(), metrics)
     }
 
-    /// One for a plugin that is granted nothing, and that another plugin's calls wait for.
-    pub(super) fn nested(name: &str, runtime: &Runtime, limits: Limits) -> Self {
-        Self { is_nested: true, ..Self::pure(name, runtime, limits) }
+    /// The same plugin, where another plugin's calls wait for its calls.
+    pub(super) fn nested(self) -> Self {
+        Self { is_nested: true, ..self }
     }
 
     /// The same plugin with these databases granted.
@@ -128,15 +132,35 @@ impl Caller {
         sandbox: Sandbox,
         work: impl AsyncFnOnce(&mut Store<State>) -> wasmtime::Result<T>,
     ) -> Result<T, CallError> {
-        let _turn = self.turn(&self.turns).await?;
-        let _slot = self.turn(self.runtime.slots(self.is_nested)).await?;
-        let _running = self.runtime.running();
+        let call = async {
+            let _turn = self.turn(&self.turns).await?;
+            let _slot = self.turn(self.runtime.slots(self.is_nested)).await?;
+            let _running = self.runtime.running();
+            let _alive = self.meter.instance();
 
-        let Sandbox { wasi, output } = sandbox;
-        let mut store = self.store(job, wasi);
-        let answer = self.within_deadline(&mut store, work).await;
-        close_log(&mut store, &output);
+            let Sandbox { wasi, output } = sandbox;
+            let mut store = self.store(job, wasi);
+            let answer = self.within_deadline(&mut store, work).await;
+            close_log(&mut store, &output);
+            answer
+        };
+        self.counted(call, |answer| answer.as_ref().err().map(CallError::kind)).await
+    }
+
+    /// The answer of a call that is counted: `failure` tells the kind of its failure, if it is one.
+    pub(super) async fn counted<T>(
+        &self,
+        call: impl Future<Output = T>,
+        failure: impl FnOnce(&T) -> Option<&'static str>,
+    ) -> T {
+        let (answer, took) = measured(call).await;
+        self.meter.call(took.time, took.cpu, failure(&answer));
         answer
+    }
+
+    /// An instance is alive, as long as the answer is.
+    pub(super) fn instance(&self) -> Alive {
+        self.meter.instance()
     }
 
     /// Works in a store until the deadline. A store whose work failed is of no further use.
@@ -146,7 +170,9 @@ impl Caller {
         work: impl AsyncFnOnce(&mut Store<State>) -> wasmtime::Result<T>,
     ) -> Result<T, CallError> {
         let deadline = self.limits.deadline;
-        match time::timeout(deadline, work(store)).await {
+        let ended = time::timeout(deadline, work(store)).await;
+        self.meter.memory(store.data().limits.memory());
+        match ended {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) => Err(self.explain(error, &store.data().limits)),
             Err(_) => Err(CallError::DeadlineExceeded { deadline }),
@@ -185,6 +211,11 @@ impl Caller {
     /// Which limit a guest ran into, if any: wasmtime's words are those of any abort for most of them.
     fn explain(&self, error: wasmtime::Error, guard: &StoreGuard) -> CallError {
         let limits = &self.limits;
+        // What our own side of the call found wrong with the answer.
+        let error = match error.downcast::<CallError>() {
+            Ok(error) => return error,
+            Err(error) => error,
+        };
         if guard.is_memory_denied() {
             return CallError::OutOfMemory { limit: ByteSize(limits.memory), source: chain(error) };
         }

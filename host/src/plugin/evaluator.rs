@@ -4,16 +4,14 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use tidegate_common::time::Timestamp;
-use wasmtime::Store;
-use wasmtime::component::{HasSelf, Linker, Resource};
+use wasmtime::component::Resource;
 
-use super::call::{Caller, State};
-use super::contract::{Contract, Given};
-use super::cpu::measured;
+use super::call::State;
+use super::contract::Contract;
 use super::extension::{answered, into_metrics, introduce, job_of};
 use super::kind::Kind;
-use super::load::{Code, Source, load};
-use super::sandbox::Sandbox;
+use super::linked::{Linked, world};
+use super::load::{Code, Source};
 use super::view::{View, from_index};
 use super::{CallError, Limits, LoadError, Runtime, Spec};
 use crate::extension::{Evaluator, ExtensionError};
@@ -35,18 +33,20 @@ mod bindings {
     });
 }
 
-const CONTRACT: Contract = Contract {
-    package: "tidegate:policy",
-    version: "0.1",
-    export: "evaluation",
-    imports: &["tidegate:types/types", "tidegate:host/log", "tidegate:policy/observation", "tidegate:policy/terms"],
-};
+world!(
+    bindings::EvaluatorPre<State>,
+    bindings::Evaluator,
+    Contract {
+        package: "tidegate:policy",
+        version: "0.1",
+        export: "evaluation",
+        imports: &["tidegate:types/types", "tidegate:host/log", "tidegate:policy/observation", "tidegate:policy/terms"],
+    }
+);
 
 /// An evaluator, compiled and linked; instantiated once per call.
 pub struct WasmEvaluator {
-    caller: Caller,
-    pre: bindings::EvaluatorPre<State>,
-    metrics: Arc<Metrics>,
+    linked: Linked<bindings::EvaluatorPre<State>>,
 }
 
 impl WasmEvaluator {
@@ -75,10 +75,7 @@ impl WasmEvaluator {
         runtime: &Runtime,
         metrics: Arc<Metrics>,
     ) -> Result<Self, LoadError> {
-        let link =
-            |linker: &mut Linker<State>| bindings::Evaluator::add_to_linker::<_, HasSelf<State>>(linker, |state| state);
-        let pre = load(runtime, name, code, &CONTRACT, Given::Nothing, link, bindings::EvaluatorPre::new)?;
-        Ok(Self { caller: Caller::nested(name, runtime, limits), pre, metrics })
+        Ok(Self { linked: Linked::pure(name, code, limits, runtime, &metrics, true)? })
     }
 
     /// Starts the evaluator once on trial and logs who it says it is.
@@ -87,28 +84,13 @@ impl WasmEvaluator {
     /// When it traps, runs past its deadline, or one of its exports has another type than the contract says.
     pub async fn try_out(&self) -> Result<(), CallError> {
         let about = self
+            .linked
             .call("", Timestamp::default(), async |store, guest| {
                 guest.tidegate_policy_evaluation().call_describe(store).await
             })
             .await?;
-        introduce(self.caller.name(), "evaluator", &about);
+        introduce(self.linked.caller.name(), "evaluator", &about);
         Ok(())
-    }
-
-    async fn call<T>(
-        &self,
-        job: &str,
-        now: Timestamp,
-        work: impl AsyncFnOnce(&mut Store<State>, &bindings::Evaluator) -> wasmtime::Result<T>,
-    ) -> Result<T, CallError> {
-        let sandbox = Sandbox::deterministic(now, job, self.caller.output_limit());
-        let call = self.caller.call(job, sandbox, async |store| {
-            let guest = self.pre.instantiate_async(&mut *store).await?;
-            work(store, &guest).await
-        });
-        let (answer, took) = measured(call).await;
-        self.metrics.plugin_call(self.caller.name(), took.time, took.cpu, answer.is_ok());
-        answer
     }
 }
 
@@ -126,7 +108,7 @@ impl Kind for WasmEvaluator {
 #[async_trait]
 impl Evaluator for WasmEvaluator {
     fn name(&self) -> &str {
-        self.caller.name()
+        self.linked.caller.name()
     }
 
     async fn evaluate(
@@ -137,6 +119,7 @@ impl Evaluator for WasmEvaluator {
     ) -> Result<Vec<Scalar>, ExtensionError> {
         let (job, now) = (job_of(&observation), observation.now);
         let answer = self
+            .linked
             .call(&job, now, async |store, guest| {
                 let view = store.data_mut().table.push(View::new(observation))?;
                 let known = store.data_mut().table.push(evaluation)?;

@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use tidegate_common::time::Timestamp;
-use wasmtime::component::{HasSelf, Linker};
+use wasmtime::component::Linker;
 
 use super::call::{Caller, State};
 use super::contract::{Contract, Given};
-use super::cpu::measured;
 use super::files;
 use super::grants::Granted;
 use super::kind::Kind;
-use super::load::{Code, Source, load};
+use super::linked::{Linked, world};
+use super::load::{Code, Source};
 use super::sandbox::Sandbox;
 use super::{CallError, Grants, Limits, LoadError, Runtime, Spec};
 use crate::event::{EventHandler, HandlerError};
@@ -31,18 +31,20 @@ mod bindings {
 
 use bindings::exports::tidegate::event_handler::handler as wit;
 
-const CONTRACT: Contract = Contract {
-    package: "tidegate:event-handler",
-    version: "0.1",
-    export: "handler",
-    imports: &["tidegate:types/types", "tidegate:host/log"],
-};
+world!(
+    bindings::EventHandlerPre<State>,
+    bindings::EventHandler,
+    Contract {
+        package: "tidegate:event-handler",
+        version: "0.1",
+        export: "handler",
+        imports: &["tidegate:types/types", "tidegate:host/log"],
+    }
+);
 
 /// An event handler, compiled and linked; instantiated once per call.
 pub struct WasmEventHandler {
-    caller: Caller,
-    pre: bindings::EventHandlerPre<State>,
-    metrics: Arc<Metrics>,
+    linked: Linked<bindings::EventHandlerPre<State>>,
 }
 
 impl WasmEventHandler {
@@ -80,11 +82,10 @@ impl WasmEventHandler {
             if has_http {
                 wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)?;
             }
-            bindings::EventHandler::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
+            Ok(())
         };
-        let given = Given::ByGrant { http: has_http };
-        let pre = load(runtime, name, code, &CONTRACT, given, link, bindings::EventHandlerPre::new)?;
-        Ok(Self { caller: Caller::new(name, runtime, limits, granted), pre, metrics })
+        let caller = Caller::new(name, runtime, limits, granted, &metrics);
+        Ok(Self { linked: Linked::granted(caller, code, Given::ByGrant { http: has_http }, link)? })
     }
 
     /// Hands over no events at all, to see whether the handler starts.
@@ -97,15 +98,14 @@ impl WasmEventHandler {
 
     async fn call(&self, events: &[JobEvent]) -> Result<(), CallError> {
         let events: Vec<wit::Event> = events.iter().map(from_event).collect();
-        let sandbox = Sandbox::granted(self.caller.granted(), self.caller.output_limit())?;
-        let call = self.caller.call("", sandbox, async |store| {
-            let guest = self.pre.instantiate_async(&mut *store).await?;
-            guest.tidegate_event_handler_handler().call_handle(store, &events).await
-        });
-        let (answer, took) = measured(call).await;
-        let answer = answer.and_then(|answer| answer.map_err(|reason| CallError::Failed { reason }));
-        self.metrics.plugin_call(self.caller.name(), took.time, took.cpu, answer.is_ok());
-        answer
+        let caller = &self.linked.caller;
+        let sandbox = Sandbox::granted(caller.granted(), caller.output_limit())?;
+        self.linked
+            .call_in(sandbox, "", async |store, guest| {
+                let answer = guest.tidegate_event_handler_handler().call_handle(store, &events).await?;
+                answer.map_err(|reason| CallError::Failed { reason }.into())
+            })
+            .await
     }
 }
 
@@ -123,7 +123,7 @@ impl Kind for WasmEventHandler {
 #[async_trait]
 impl EventHandler for WasmEventHandler {
     fn name(&self) -> &str {
-        self.caller.name()
+        self.linked.caller.name()
     }
 
     async fn handle(&self, events: &[JobEvent]) -> Result<(), HandlerError> {

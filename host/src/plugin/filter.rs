@@ -4,17 +4,15 @@ use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use tidegate_common::time::Timestamp;
-use wasmtime::Store;
-use wasmtime::component::{HasSelf, Linker, Resource};
+use wasmtime::component::Resource;
 
-use super::call::{Caller, State};
-use super::contract::{Contract, Given};
-use super::cpu::measured;
+use super::call::State;
+use super::contract::Contract;
 use super::extension::{answered, introduce, job_of};
 use super::kind::Kind;
-use super::load::{Code, Source, load};
+use super::linked::{Linked, world};
+use super::load::{Code, Source};
 use super::log::clean;
-use super::sandbox::Sandbox;
 use super::view::{View, from_proposal, into_proposal};
 use super::{CallError, Limits, LoadError, Runtime, Spec};
 use crate::extension::{ExtensionError, Filter};
@@ -38,18 +36,20 @@ mod bindings {
 
 use bindings::exports::tidegate::policy::filtering::Outcome;
 
-const CONTRACT: Contract = Contract {
-    package: "tidegate:policy",
-    version: "0.1",
-    export: "filtering",
-    imports: &["tidegate:types/types", "tidegate:host/log", "tidegate:policy/observation", "tidegate:policy/terms"],
-};
+world!(
+    bindings::FilterPre<State>,
+    bindings::Filter,
+    Contract {
+        package: "tidegate:policy",
+        version: "0.1",
+        export: "filtering",
+        imports: &["tidegate:types/types", "tidegate:host/log", "tidegate:policy/observation", "tidegate:policy/terms"],
+    }
+);
 
 /// A filter, compiled and linked; instantiated once per call.
 pub struct WasmFilter {
-    caller: Caller,
-    pre: bindings::FilterPre<State>,
-    metrics: Arc<Metrics>,
+    linked: Linked<bindings::FilterPre<State>>,
     /// What it says of itself when it is tried out.
     priority: OnceLock<i32>,
 }
@@ -80,10 +80,7 @@ impl WasmFilter {
         runtime: &Runtime,
         metrics: Arc<Metrics>,
     ) -> Result<Self, LoadError> {
-        let link =
-            |linker: &mut Linker<State>| bindings::Filter::add_to_linker::<_, HasSelf<State>>(linker, |state| state);
-        let pre = load(runtime, name, code, &CONTRACT, Given::Nothing, link, bindings::FilterPre::new)?;
-        Ok(Self { caller: Caller::nested(name, runtime, limits), pre, metrics, priority: OnceLock::new() })
+        Ok(Self { linked: Linked::pure(name, code, limits, runtime, &metrics, true)?, priority: OnceLock::new() })
     }
 
     /// Starts the filter once on trial and logs who it says it is.
@@ -92,30 +89,15 @@ impl WasmFilter {
     /// When it traps, runs past its deadline, or one of its exports has another type than the contract says.
     pub async fn try_out(&self) -> Result<(), CallError> {
         let (about, priority) = self
+            .linked
             .call("", Timestamp::default(), async |store, guest| {
                 let guest = guest.tidegate_policy_filtering();
                 Ok((guest.call_describe(&mut *store).await?, guest.call_priority(store).await?))
             })
             .await?;
         self.priority.get_or_init(|| priority);
-        introduce(self.caller.name(), "filter", &about);
+        introduce(self.linked.caller.name(), "filter", &about);
         Ok(())
-    }
-
-    async fn call<T>(
-        &self,
-        job: &str,
-        now: Timestamp,
-        work: impl AsyncFnOnce(&mut Store<State>, &bindings::Filter) -> wasmtime::Result<T>,
-    ) -> Result<T, CallError> {
-        let sandbox = Sandbox::deterministic(now, job, self.caller.output_limit());
-        let call = self.caller.call(job, sandbox, async |store| {
-            let guest = self.pre.instantiate_async(&mut *store).await?;
-            work(store, &guest).await
-        });
-        let (answer, took) = measured(call).await;
-        self.metrics.plugin_call(self.caller.name(), took.time, took.cpu, answer.is_ok());
-        answer
     }
 }
 
@@ -133,7 +115,7 @@ impl Kind for WasmFilter {
 #[async_trait]
 impl Filter for WasmFilter {
     fn name(&self) -> &str {
-        self.caller.name()
+        self.linked.caller.name()
     }
 
     fn priority(&self) -> i32 {
@@ -149,6 +131,7 @@ impl Filter for WasmFilter {
         let (job, now) = (job_of(&observation), observation.now);
         let changes: Vec<_> = changes.into_iter().map(from_proposal).collect();
         let answer = self
+            .linked
             .call(&job, now, async |store, guest| {
                 let view = store.data_mut().table.push(View::new(observation))?;
                 let known = store.data_mut().table.push(evaluation)?;

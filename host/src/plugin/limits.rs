@@ -137,6 +137,11 @@ impl Budget {
 }
 
 impl StoreGuard {
+    /// Bytes of linear memory that the instance has: memories never shrink.
+    pub(super) fn memory(&self) -> usize {
+        self.memory.used
+    }
+
     /// Whether the guest was denied memory.
     pub(super) fn is_memory_denied(&self) -> bool {
         self.memory.is_denied

@@ -11,7 +11,7 @@ use wasmtime::component::{InstancePre, Linker};
 use super::call::State;
 use super::contract::{Contract, Given};
 use super::error::chain;
-use super::{LoadError, Runtime};
+use super::{LoadError, Runtime, shape};
 use crate::model::Digest;
 
 /// Where a plugin comes from.
@@ -134,6 +134,10 @@ pub(super) fn load<P>(
         .compile(code.digest, &code.bytes)
         .map_err(|error| LoadError::Compile { origin: origin.clone(), source: chain(error) })?;
     if let Some(misfit) = contract.misfit(name, given, runtime.engine(), &component) {
+        return Err(LoadError::Misfit { origin, contract: contract.package, misfit });
+    }
+    if let Some(difference) = shape::difference(runtime.engine(), &component) {
+        let misfit = format!("{difference}; build it against this version's wit");
         return Err(LoadError::Misfit { origin, contract: contract.package, misfit });
     }
     let mut linker = Linker::new(runtime.engine());

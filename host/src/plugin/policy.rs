@@ -7,16 +7,14 @@ use async_trait::async_trait;
 use tidegate_common::configuration::Configuration;
 use tidegate_common::time::Timestamp;
 use tracing::info;
-use wasmtime::Store;
-use wasmtime::component::{HasSelf, Linker, Resource};
+use wasmtime::component::Resource;
 
-use super::call::{Caller, State};
-use super::contract::{Contract, Given};
-use super::cpu::measured;
+use super::call::State;
+use super::contract::Contract;
 use super::kind::Kind;
-use super::load::{Code, Source, load};
+use super::linked::{Linked, world};
+use super::load::{Code, Source};
 use super::log::clean;
-use super::sandbox::Sandbox;
 use super::view::View;
 use super::{CallError, Limits, LoadError, Runtime, Spec};
 use crate::control::{Difference, ExtensionPlugins, RehearsalError, rehearse};
@@ -42,18 +40,22 @@ pub(super) mod bindings {
 
 use bindings::exports::tidegate::policy::scaling as wit;
 
-const CONTRACT: Contract = Contract {
-    package: "tidegate:policy",
-    version: "0.1",
-    export: "scaling",
-    imports: &[
-        "tidegate:types/types",
-        "tidegate:host/log",
-        "tidegate:policy/observation",
-        "tidegate:policy/terms",
-        "tidegate:policy/extension",
-    ],
-};
+world!(
+    bindings::PolicyPre<State>,
+    bindings::Policy,
+    Contract {
+        package: "tidegate:policy",
+        version: "0.1",
+        export: "scaling",
+        imports: &[
+            "tidegate:types/types",
+            "tidegate:host/log",
+            "tidegate:policy/observation",
+            "tidegate:policy/terms",
+            "tidegate:policy/extension",
+        ],
+    }
+);
 
 /// Events that one decision may tell: they wait in memory for slow handlers.
 const MOST_EVENTS: usize = 1000;
@@ -66,9 +68,7 @@ const LONGEST_REASON: usize = 100;
 
 /// A policy, compiled and linked; instantiated once per call.
 pub struct WasmPolicy {
-    caller: Caller,
-    pre: bindings::PolicyPre<State>,
-    metrics: Arc<Metrics>,
+    linked: Linked<bindings::PolicyPre<State>>,
 }
 
 impl WasmPolicy {
@@ -97,10 +97,7 @@ impl WasmPolicy {
         runtime: &Runtime,
         metrics: Arc<Metrics>,
     ) -> Result<Self, LoadError> {
-        let link =
-            |linker: &mut Linker<State>| bindings::Policy::add_to_linker::<_, HasSelf<State>>(linker, |state| state);
-        let pre = load(runtime, name, code, &CONTRACT, Given::Nothing, link, bindings::PolicyPre::new)?;
-        Ok(Self { caller: Caller::pure(name, runtime, limits), pre, metrics })
+        Ok(Self { linked: Linked::pure(name, code, limits, runtime, &metrics, false)? })
     }
 
     /// Starts the policy once on trial and logs who it says it is.
@@ -109,34 +106,19 @@ impl WasmPolicy {
     /// When it traps, runs past its deadline, or one of its exports has another type than the contract says.
     pub async fn try_out(&self) -> Result<(), CallError> {
         let about = self
+            .linked
             .call("", Timestamp::default(), async |store, guest| {
                 guest.tidegate_policy_scaling().call_describe(store).await
             })
             .await?;
         info!(
-            plugin = self.caller.name(),
+            plugin = self.linked.caller.name(),
             describes_itself = about.name,
             version = about.version,
             summary = about.summary,
             "policy is ready"
         );
         Ok(())
-    }
-
-    async fn call<T>(
-        &self,
-        job: &str,
-        now: Timestamp,
-        work: impl AsyncFnOnce(&mut Store<State>, &bindings::Policy) -> wasmtime::Result<T>,
-    ) -> Result<T, CallError> {
-        let sandbox = Sandbox::deterministic(now, job, self.caller.output_limit());
-        let call = self.caller.call(job, sandbox, async |store| {
-            let guest = self.pre.instantiate_async(&mut *store).await?;
-            work(store, &guest).await
-        });
-        let (answer, took) = measured(call).await;
-        self.metrics.plugin_call(self.caller.name(), took.time, took.cpu, answer.is_ok());
-        answer
     }
 }
 
@@ -163,18 +145,19 @@ impl Kind for WasmPolicy {
 #[async_trait]
 impl Policy for WasmPolicy {
     fn name(&self) -> &str {
-        self.caller.name()
+        self.linked.caller.name()
     }
 
     async fn check_options(&self, job: &str, configuration: &Configuration) -> Result<Vec<String>, PolicyError> {
         let options: Vec<(String, String)> =
             configuration.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
-        self.call(job, Timestamp::default(), async |store, guest| {
-            guest.tidegate_policy_scaling().call_check_options(store, &options).await
-        })
-        .await
-        .map(|wrong| wrong.iter().map(|sentence| clean(sentence)).collect())
-        .map_err(|error| self.broken(error))
+        self.linked
+            .call(job, Timestamp::default(), async |store, guest| {
+                guest.tidegate_policy_scaling().call_check_options(store, &options).await
+            })
+            .await
+            .map(|wrong| wrong.iter().map(|sentence| clean(sentence)).collect())
+            .map_err(|error| self.broken(error))
     }
 
     async fn decide(
@@ -186,6 +169,7 @@ impl Policy for WasmPolicy {
         let vertices = observation.topology.vertices.len();
         let now = observation.now;
         let answer = self
+            .linked
             .call(&job, now, async |store, guest| {
                 store.data_mut().extensions = Some(extensions);
                 let view = store.data_mut().table.push(View::new(observation))?;
@@ -204,7 +188,7 @@ impl Policy for WasmPolicy {
 
 impl WasmPolicy {
     fn broken(&self, error: CallError) -> PolicyError {
-        PolicyError::Broken { policy: self.caller.name().to_owned(), source: error.into() }
+        PolicyError::Broken { policy: self.linked.caller.name().to_owned(), source: error.into() }
     }
 }
 

@@ -9,18 +9,18 @@ use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
 use tracing::warn;
 use wasmtime::Store;
-use wasmtime::component::{HasSelf, Linker, ResourceAny};
+use wasmtime::component::ResourceAny;
 
 use super::call::{Caller, State, close_log};
 use super::contract::{Contract, Given};
-use super::cpu::measured;
 use super::files;
-use super::load::{Source, load};
+use super::linked::{Linked, world};
+use super::load::Source;
 use super::output::Output;
 use super::sandbox::Sandbox;
 use super::sql::{Databases, SqlGrant};
 use super::{CallError, InvalidSqlGrant, Limits, LoadError, Runtime};
-use crate::metrics::Metrics;
+use crate::metrics::{Alive, Metrics};
 use crate::state::{StateKey, StateStore, StoreError, StoreFailure};
 
 mod bindings {
@@ -38,12 +38,16 @@ mod bindings {
 
 use bindings::exports::tidegate::state_store::stores as wit;
 
-const CONTRACT: Contract = Contract {
-    package: "tidegate:state-store",
-    version: "0.1",
-    export: "stores",
-    imports: &["tidegate:host/log", "tidegate:host/sql"],
-};
+world!(
+    bindings::StateStorePre<State>,
+    bindings::StateStore,
+    Contract {
+        package: "tidegate:state-store",
+        version: "0.1",
+        export: "stores",
+        imports: &["tidegate:host/log", "tidegate:host/sql"],
+    }
+);
 
 /// Requests that wait for their turn. More than that wait at the door.
 const WAITING: usize = 64;
@@ -55,11 +59,7 @@ pub struct WasmStateStore {
 }
 
 /// What an instance is made of.
-struct Parts {
-    caller: Caller,
-    pre: bindings::StateStorePre<State>,
-    metrics: Arc<Metrics>,
-}
+type Parts = Linked<bindings::StateStorePre<State>>;
 
 /// A state store that cannot be put into service.
 #[derive(Debug, Error)]
@@ -89,14 +89,9 @@ impl WasmStateStore {
         runtime: &Runtime,
         metrics: Arc<Metrics>,
     ) -> Result<Self, StateStoreError> {
-        let link = |linker: &mut Linker<State>| {
-            files::link(linker)?;
-            bindings::StateStore::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
-        };
-        let given = Given::ByGrant { http: false };
-        let pre = load(runtime, name, &source.fetch()?, &CONTRACT, given, link, bindings::StateStorePre::new)?;
-        let caller = Caller::pure(name, runtime, limits).with_databases(Databases::new(databases)?);
-        let parts = Arc::new(Parts { caller, pre, metrics });
+        let caller = Caller::pure(name, runtime, limits, &metrics).with_databases(Databases::new(databases)?);
+        let linked = Linked::granted(caller, &source.fetch()?, Given::ByGrant { http: false }, files::link)?;
+        let parts = Arc::new(linked);
         let (requests, waiting) = mpsc::channel(WAITING);
         tokio::spawn(serve(Arc::clone(&parts), waiting));
         Ok(Self { parts, requests })
@@ -196,6 +191,7 @@ struct Instance {
     guest: bindings::StateStore,
     output: Output,
     stores: HashMap<StateKey, ResourceAny>,
+    _alive: Alive,
 }
 
 impl Instance {
@@ -204,8 +200,8 @@ impl Instance {
         let _running = caller.runtime().running();
         let Sandbox { wasi, output } = Sandbox::granted(caller.granted(), caller.output_limit())?;
         let mut store = caller.store("", wasi);
-        let guest = caller.within_deadline(&mut store, async |store| parts.pre.instantiate_async(store).await).await?;
-        Ok(Self { store, guest, output, stores: HashMap::new() })
+        let guest = caller.within_deadline(&mut store, async |store| parts.start(store).await).await?;
+        Ok(Self { store, guest, output, stores: HashMap::new(), _alive: caller.instance() })
     }
 
     /// Gives a job's store back, if it is open. The guest's own end of it may fail; that shows in the next call.
@@ -268,15 +264,20 @@ async fn with_instance<T>(
         None => Instance::start(parts).await.map_err(|error| lost(caller.name(), &error))?,
     };
     let _running = caller.runtime().running();
-    let Instance { store, guest, output, stores } = &mut instance;
+    let Instance { store, guest, output, stores, _alive } = &mut instance;
     store.data_mut().log = caller.log(job);
     let call = caller.within_deadline(store, async |store| {
         let guest = guest.tidegate_state_store_stores();
         work(&mut Calls { store, guest }, stores).await
     });
-    let (answer, took) = measured(call).await;
+    let answer = caller
+        .counted(call, |answer| match answer {
+            Ok(Ok(_)) => None,
+            Ok(Err(_)) => Some("failed"),
+            Err(error) => Some(error.kind()),
+        })
+        .await;
     close_log(store, output);
-    parts.metrics.plugin_call(caller.name(), took.time, took.cpu, matches!(answer, Ok(Ok(_))));
     match answer {
         Ok(answer) => {
             *place = Some(instance);
