@@ -22,5 +22,7 @@ mod server;
 pub use access::Access;
 pub use jobs::{Evaluated, JobEvent, JobRealization, JobRecord, JobSummary, JobVerdict, JobVertex, Jobs};
 pub use metrics::Scrape;
-pub use plugins::{Configuration, Plugin, PluginDifference, PluginLimits, PluginVersion, Plugins, Steered};
+pub use plugins::{
+    Configuration, Plugin, PluginDifference, PluginGrants, PluginLimits, PluginUse, PluginVersion, Plugins, Steered,
+};
 pub use server::{Admin, serve};

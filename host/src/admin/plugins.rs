@@ -16,7 +16,8 @@ use super::Admin;
 use super::refusal::Refusal;
 use crate::control::Difference;
 use crate::follow::Sources;
-use crate::plugin::{Limits, Offer, PluginStatus, Registry, Source, SteerError, VersionStatus};
+use crate::metrics;
+use crate::plugin::{Grants, Limits, Offer, PluginStatus, Registry, Source, SteerError, VersionStatus};
 use crate::reload::ReloadState;
 
 /// Its routes.
@@ -58,10 +59,49 @@ pub struct Plugin {
     pub failures: u32,
     /// So many in a row take it out of service.
     pub max_failures: u32,
+    /// What the version in service imports, beside what language runtimes do on their own.
+    #[serde(default)]
+    pub asks: Vec<String>,
+    /// What it is granted.
+    #[serde(default)]
+    pub grants: PluginGrants,
+    /// What it has used since the daemon began.
+    #[serde(default)]
+    pub used: PluginUse,
     /// What a call may use.
     pub limits: PluginLimits,
     /// Its versions, the newest first.
     pub versions: Vec<PluginVersion>,
+}
+
+/// What a plugin is granted; never a secret itself.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct PluginGrants {
+    /// Where it may send requests to.
+    pub http: Vec<String>,
+    /// Secrets that the host puts into its requests, as `NAME for host:port`.
+    pub secrets: Vec<String>,
+    /// The folder that it sees.
+    pub folder: Option<String>,
+    /// Whether it may change what is in that.
+    pub folder_write: bool,
+    /// The names of its environment variables.
+    pub env: Vec<String>,
+}
+
+/// What a plugin has used since the daemon began, over all its versions.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct PluginUse {
+    /// Calls that it answered.
+    pub answered: u64,
+    /// Calls that ended without a good answer.
+    pub failed: u64,
+    /// Seconds on a processor.
+    pub cpu_seconds: f64,
+    /// The most bytes of linear memory that one instance had.
+    pub memory_peak: u64,
+    /// Instances that are alive.
+    pub instances: u64,
 }
 
 /// What a call may use.
@@ -71,6 +111,12 @@ pub struct PluginLimits {
     pub deadline_ms: u64,
     /// Bytes of linear memory.
     pub memory: usize,
+    /// Elements of all tables.
+    #[serde(default)]
+    pub table_elements: usize,
+    /// Core instances that it may be made of.
+    #[serde(default)]
+    pub instances: usize,
     /// Bytes that one crossing may carry to the host.
     pub crossing: usize,
     /// Bytes of log lines.
@@ -208,7 +254,7 @@ fn refusal(error: &SteerError) -> Refusal {
 }
 
 fn plugin(status: &PluginStatus, sources: &Sources) -> Plugin {
-    let PluginStatus { spec, active, out_of_service, failures, versions } = status;
+    let PluginStatus { spec, active, out_of_service, failures, asks, used, versions } = status;
     let state = match active {
         None => "out of service",
         Some(_) if spec.shadow => "shadow",
@@ -228,9 +274,29 @@ fn plugin(status: &PluginStatus, sources: &Sources) -> Plugin {
         jobs: spec.jobs.clone(),
         failures: *failures,
         max_failures: spec.max_failures,
+        asks: asks.clone(),
+        grants: grants(&spec.grants),
+        used: of_use(*used),
         limits: limits(&spec.limits),
         versions: versions.iter().map(version).collect(),
     }
+}
+
+fn grants(grants: &Grants) -> PluginGrants {
+    // Destructured, so that a new kind of grant is a compile error and not a silent one.
+    let Grants { http, authorities: _, secrets, folder, env } = grants;
+    PluginGrants {
+        http: http.iter().map(ToString::to_string).collect(),
+        secrets: secrets.iter().map(|secret| format!("{} for {}", secret.name, secret.to)).collect(),
+        folder: folder.as_ref().map(|folder| folder.path.display().to_string()),
+        folder_write: folder.as_ref().is_some_and(|folder| folder.write),
+        env: env.iter().map(|(name, _)| name.clone()).collect(),
+    }
+}
+
+fn of_use(used: metrics::PluginUse) -> PluginUse {
+    let metrics::PluginUse { answered, failed, cpu_seconds, memory_peak, instances } = used;
+    PluginUse { answered, failed, cpu_seconds, memory_peak, instances }
 }
 
 fn limits(limits: &Limits) -> PluginLimits {
@@ -238,6 +304,8 @@ fn limits(limits: &Limits) -> PluginLimits {
     PluginLimits {
         deadline_ms: millis(limits.deadline),
         memory: limits.memory,
+        table_elements: limits.table_elements,
+        instances: limits.instances,
         crossing: limits.crossing,
         log: limits.log,
         concurrency: limits.concurrency,

@@ -1,10 +1,11 @@
 //! `tidegate plugin`: the plugins of a running daemon.
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
 use super::api::ApiFlags;
+use super::plugin_card::card;
 use super::table::{columns, paragraph, width};
 use crate::admin::{Plugin as Shown, PluginVersion, Plugins, Steered};
 
@@ -25,6 +26,8 @@ enum PluginCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Show one plugin in full: what it asks for, is granted and has used, its limits, and all its versions
+    Show(Steer),
     /// Take what is in a plugin's source now into service
     Reload(Steer),
     /// Put the version before the one in service back into it
@@ -53,6 +56,7 @@ impl Plugin {
     pub(super) fn run(self) -> Result<()> {
         match self.command {
             PluginCommand::List { api, json } => list(&api, json),
+            PluginCommand::Show(steer) => steer.show(),
             PluginCommand::Reload(steer) => steer.act("reload"),
             PluginCommand::Rollback(steer) => steer.act("rollback"),
             PluginCommand::Suspend(steer) => steer.act("suspend"),
@@ -73,6 +77,20 @@ fn list(flags: &ApiFlags, json: bool) -> Result<()> {
 }
 
 impl Steer {
+    #[expect(clippy::print_stdout, reason = "the answer of a command")]
+    fn show(self) -> Result<()> {
+        let Plugins { plugins, .. } = self.api.api()?.get(&["plugins"])?;
+        let Some(plugin) = plugins.iter().find(|plugin| plugin.name == self.name) else {
+            let known: Vec<&str> = plugins.iter().map(|plugin| plugin.name.as_str()).collect();
+            bail!("there is no plugin `{}`; there are: {}", self.name, known.join(", "));
+        };
+        match self.json {
+            true => println!("{}", serde_json::to_string_pretty(plugin)?),
+            false => println!("{}", card(plugin, width()).join("\n")),
+        }
+        Ok(())
+    }
+
     #[expect(clippy::print_stdout, reason = "the answer of a command")]
     fn act(self, action: &str) -> Result<()> {
         let api = self.api.api()?;

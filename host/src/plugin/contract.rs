@@ -46,6 +46,13 @@ impl Contract {
         self.compare(name, given, &imports, &exports)
     }
 
+    /// What a component asks for, beside what every guest may import.
+    pub(super) fn asks(engine: &Engine, component: &Component) -> Vec<String> {
+        let shape = component.component_type();
+        let names = shape.imports(engine).map(|(name, _)| name.to_owned());
+        names.filter(|name| !BASE.iter().any(|base| name.split('/').next() == Some(base))).collect()
+    }
+
     fn compare(&self, plugin: &str, given: Given, imports: &[&str], exports: &[&str]) -> Option<String> {
         let wanted = format!("{}/{}", self.package, self.export);
         match exports.iter().map(|name| split(name)).find(|(name, _)| *name == wanted) {

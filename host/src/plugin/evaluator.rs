@@ -100,6 +100,10 @@ impl Kind for WasmEvaluator {
         Self::build(&spec.name, code, spec.limits.clone(), runtime, metrics)
     }
 
+    fn asks(&self) -> &[String] {
+        &self.linked.asks
+    }
+
     async fn on_trial(&self) -> Result<(), CallError> {
         self.try_out().await
     }

@@ -115,6 +115,10 @@ impl Kind for WasmEventHandler {
         Self::build(&spec.name, code, spec.limits.clone(), spec.grants.clone(), runtime, metrics)
     }
 
+    fn asks(&self) -> &[String] {
+        &self.linked.asks
+    }
+
     async fn on_trial(&self) -> Result<(), CallError> {
         self.try_out().await
     }

@@ -107,6 +107,10 @@ impl Kind for WasmFilter {
         Self::build(&spec.name, code, spec.limits.clone(), runtime, metrics)
     }
 
+    fn asks(&self) -> &[String] {
+        &self.linked.asks
+    }
+
     async fn on_trial(&self) -> Result<(), CallError> {
         self.try_out().await
     }

@@ -19,6 +19,9 @@ pub(super) trait Kind: Send + Sync + Sized + 'static {
     /// When it is no component or does not fit its contract.
     fn make(spec: &Spec, code: &Code, runtime: &Runtime, metrics: Arc<Metrics>) -> Result<Self, LoadError>;
 
+    /// What it imports, beside what language runtimes do on their own.
+    fn asks(&self) -> &[String];
+
     /// Starts it once on trial.
     ///
     /// # Errors

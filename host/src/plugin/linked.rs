@@ -57,6 +57,8 @@ pub(super) use world;
 /// A component of a world.
 pub(super) struct Linked<W> {
     pub(super) caller: Caller,
+    /// What it imports, beside what language runtimes do on their own.
+    pub(super) asks: Vec<String>,
     pre: W,
 }
 
@@ -73,9 +75,9 @@ impl<W: World> Linked<W> {
         metrics: &Metrics,
         is_nested: bool,
     ) -> Result<Self, LoadError> {
-        let pre = load(runtime, name, code, &W::CONTRACT, Given::Nothing, W::link, W::fit)?;
+        let (pre, asks) = load(runtime, name, code, &W::CONTRACT, Given::Nothing, W::link, W::fit)?;
         let caller = Caller::pure(name, runtime, limits, metrics);
-        Ok(Self { caller: if is_nested { caller.nested() } else { caller }, pre })
+        Ok(Self { caller: if is_nested { caller.nested() } else { caller }, asks, pre })
     }
 
     /// One that may have effects: `link` adds what it is granted.
@@ -89,8 +91,8 @@ impl<W: World> Linked<W> {
         link: impl FnOnce(&mut Linker<State>) -> wasmtime::Result<()>,
     ) -> Result<Self, LoadError> {
         let link = |linker: &mut Linker<State>| link(linker).and_then(|()| W::link(linker));
-        let pre = load(caller.runtime(), caller.name(), code, &W::CONTRACT, given, link, W::fit)?;
-        Ok(Self { caller, pre })
+        let (pre, asks) = load(caller.runtime(), caller.name(), code, &W::CONTRACT, given, link, W::fit)?;
+        Ok(Self { caller, asks, pre })
     }
 
     /// A fresh instance in a store of its own.

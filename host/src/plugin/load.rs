@@ -115,7 +115,8 @@ impl fmt::Debug for Code {
     }
 }
 
-/// Compiles and links a component: `link` adds what its contract gives it beside WASI, `fit` finds its exports.
+/// Compiles and links a component: `link` adds what its contract gives it beside WASI, `fit` finds its exports. With
+/// it comes what it asks for.
 /// Takes long: not for async threads.
 pub(super) fn load<P>(
     runtime: &Runtime,
@@ -125,7 +126,7 @@ pub(super) fn load<P>(
     given: Given,
     link: impl FnOnce(&mut Linker<State>) -> wasmtime::Result<()>,
     fit: impl FnOnce(InstancePre<State>) -> wasmtime::Result<P>,
-) -> Result<P, LoadError> {
+) -> Result<(P, Vec<String>), LoadError> {
     let origin = code.source.to_string();
     if let Some(found) = not_a_component(&code.bytes) {
         return Err(LoadError::NotAComponent { origin, found });
@@ -140,11 +141,13 @@ pub(super) fn load<P>(
         let misfit = format!("{difference}; build it against this version's wit");
         return Err(LoadError::Misfit { origin, contract: contract.package, misfit });
     }
+    let asks = Contract::asks(runtime.engine(), &component);
     let mut linker = Linker::new(runtime.engine());
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)
         .and_then(|()| link(&mut linker))
         .and_then(|()| linker.instantiate_pre(&component))
         .and_then(fit)
+        .map(|fitted| (fitted, asks))
         .map_err(|error| LoadError::Shape { origin, contract: contract.package, source: chain(error) })
 }
 

@@ -128,6 +128,10 @@ impl Kind for WasmPolicy {
         Self::build(&spec.name, code, spec.limits.clone(), runtime, metrics)
     }
 
+    fn asks(&self) -> &[String] {
+        &self.linked.asks
+    }
+
     async fn on_trial(&self) -> Result<(), CallError> {
         self.try_out().await
     }

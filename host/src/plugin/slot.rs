@@ -7,6 +7,7 @@ use arc_swap::ArcSwap;
 use tidegate_common::time::Timestamp;
 use tracing::{error, info, warn};
 
+use super::kind::Kind;
 use super::status::{PluginStatus, VersionStatus};
 use super::version::{Entry, Version};
 use super::{FailureKind, Fallback, Spec, SteerError, VersionState};
@@ -222,15 +223,20 @@ impl<K> Slot<K> {
         let suspended = book.entries.iter().find(|entry| entry.state == VersionState::Suspended);
         suspended.and_then(|entry| entry.kept.clone())
     }
+}
 
+impl<K: Kind> Slot<K> {
     /// How it stands.
     pub(super) fn status(&self) -> PluginStatus {
         let book = self.book();
         let service = self.service.load();
-        let (active, out_of_service, failures) = match service.as_ref() {
-            Service::Version(version) => (Some(version.digest), None, version.failures()),
-            Service::Nothing(why) => (None, Some(why.clone()), 0),
+        let (active, out_of_service, failures, asks) = match service.as_ref() {
+            Service::Version(version) => {
+                (Some(version.digest), None, version.failures(), version.plugin.asks().to_vec())
+            }
+            Service::Nothing(why) => (None, Some(why.clone()), 0, Vec::new()),
         };
+        let used = self.metrics.calls.meter(&self.name).used();
         let versions = book.entries.iter().map(|entry| VersionStatus {
             digest: entry.digest,
             source: entry.source.clone(),
@@ -240,7 +246,7 @@ impl<K> Slot<K> {
             differences: entry.differences.clone(),
         });
         let (spec, versions) = (Spec::clone(&book.spec), versions.collect());
-        PluginStatus { spec, active, out_of_service, failures, versions }
+        PluginStatus { spec, active, out_of_service, failures, asks, used, versions }
     }
 }
 

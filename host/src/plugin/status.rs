@@ -4,6 +4,7 @@ use tidegate_common::time::Timestamp;
 
 use super::{Spec, VersionState};
 use crate::control::Difference;
+use crate::metrics::PluginUse;
 use crate::model::Digest;
 
 /// One plugin.
@@ -17,6 +18,10 @@ pub struct PluginStatus {
     pub out_of_service: Option<String>,
     /// Failures of the version in service, in a row.
     pub failures: u32,
+    /// What the version in service imports, beside what language runtimes do on their own.
+    pub asks: Vec<String>,
+    /// What all its versions have used.
+    pub used: PluginUse,
     /// Every version that is remembered, the newest first.
     pub versions: Vec<VersionStatus>,
 }

@@ -161,6 +161,11 @@ async fn plugins_are_steered_from_the_command_line() {
     running.place(&second);
     running.mine_is("another is in service", |mine| mine["active"] == digest(&second)).await;
 
+    let (done, said) = running.plugin(&["show", "mine"]);
+    assert!(done && said.contains("asks for") && said.contains("tidegate:policy/observation@0.1"), "{said}");
+    assert!(said.contains("is granted  nothing") && said.contains(" calls, 0 of them failed"), "{said}");
+    assert!(said.contains("  active  ") && said.contains("  ready   "), "{said}");
+
     let (done, said) = running.plugin(&["rollback", "mine"]);
     assert!(done && said.contains("is in service again"), "{said}");
     assert_eq!(running.mine()["active"], digest(&first));
