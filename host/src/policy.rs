@@ -49,6 +49,11 @@ pub trait Seat: Send + Sync {
 
     /// The version in service now.
     fn pin(&self) -> Arc<dyn Policy>;
+
+    /// The same for a rehearsal: what it says there is not held against it.
+    fn aside(&self) -> Arc<dyn Policy> {
+        self.pin()
+    }
 }
 
 /// Why there is no decision.

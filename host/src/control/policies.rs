@@ -60,6 +60,12 @@ impl Table {
         self.assigned.iter().find(|assigned| assigned.matches(&name)).map_or(&self.otherwise, |assigned| &assigned.seat)
     }
 
+    /// Whether somebody is assigned to a job, and not the one who has all others.
+    pub fn is_assigned(&self, cluster: &str, job_name: &str) -> bool {
+        let name = format!("{cluster}/{job_name}");
+        self.assigned.iter().any(|assigned| assigned.matches(&name))
+    }
+
     /// Who rehearses beside it.
     pub fn shadows(&self, cluster: &str, job_name: &str) -> Vec<Arc<dyn Seat>> {
         if self.shadows.is_empty() {

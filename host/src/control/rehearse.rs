@@ -9,6 +9,7 @@ use super::ExtensionPlugins;
 use super::chain::Chain;
 use super::filtering::past_filters;
 use super::judge::judge;
+use super::policies::Table;
 use super::words::{describe, describe_targets};
 use crate::extension::Extensions;
 use crate::model::{Decision, JobKey, Observation, VertexId};
@@ -58,13 +59,13 @@ enum Said {
     Declined(String),
 }
 
-/// Lets `candidate` decide on these views, each the latest of its job, beside the policy in service.
+/// Lets `candidate` decide on these views, each the latest of its job, beside the policy that now decides for the job.
 ///
 /// # Errors
 /// When the candidate does not answer, or its answer would be refused.
 pub async fn rehearse(
     candidate: &dyn Policy,
-    in_service: Option<&dyn Policy>,
+    policies: &Table,
     views: &[Arc<Observation>],
     extensions: &ExtensionPlugins,
 ) -> Result<Vec<Difference>, RehearsalError> {
@@ -81,9 +82,9 @@ pub async fn rehearse(
         } else {
             Said::Declined(wrong.join("; "))
         };
-        let Some(in_service) = in_service else { continue };
-        // That the one in service does not answer is what its own passes find out.
-        if let Ok(before) = said(in_service, view, extensions).await {
+        let in_service = policies.of(&view.cluster, job).aside();
+        // That the one in service does not answer, or is in no service, is what its own passes find out.
+        if let Ok(before) = said(in_service.as_ref(), view, extensions).await {
             differences.extend(difference(view, &before, &rehearsed));
         }
     }

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::load::Code;
 use super::{CallError, LoadError, Runtime, Spec};
-use crate::control::{Difference, ExtensionPlugins, RehearsalError};
+use crate::control::{Difference, ExtensionPlugins, RehearsalError, Table};
 use crate::metrics::Metrics;
 use crate::model::Observation;
 
@@ -28,14 +28,13 @@ pub(super) trait Kind: Send + Sync + Sized + 'static {
     /// When it does not start.
     async fn on_trial(&self) -> Result<(), CallError>;
 
-    /// Lets it work beside the version in service, on what that works on now, and nothing comes of it but the
-    /// differences.
+    /// Lets it work beside those in service, on what they work on now, and nothing comes of it but the differences.
     ///
     /// # Errors
     /// When it must not go into service.
     async fn rehearse(
         &self,
-        _in_service: Option<&Self>,
+        _policies: &Table,
         _views: &[Arc<Observation>],
         _extensions: &ExtensionPlugins,
     ) -> Result<Vec<Difference>, RehearsalError> {

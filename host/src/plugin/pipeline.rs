@@ -7,13 +7,15 @@ use tidegate_common::time::Timestamp;
 use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
 use tracing::{info, warn};
+use wildmatch::WildMatch;
 
 use super::kind::Kind;
 use super::load::Code;
 use super::slot::{Service, Slot};
 use super::version::Version;
 use super::{Offer, Runtime, Spec, SteerError, VersionState};
-use crate::control::{LiveExtensions, Policies, Views};
+use crate::config::Role;
+use crate::control::{LiveExtensions, Policies, Table, Views};
 use crate::metrics::Metrics;
 use crate::model::Observation;
 
@@ -133,14 +135,10 @@ impl Workshop {
         slot: &Slot<K>,
         version: Arc<Version<K>>,
     ) -> Result<(Arc<Version<K>>, Vec<crate::control::Difference>), SteerError> {
-        let plugin = slot.name();
-        let views = self.views_of(plugin);
-        let service = slot.service();
-        let in_service = match service.as_ref() {
-            Service::Version(version) => Some(&version.plugin),
-            Service::Nothing(_) => None,
-        };
-        let rehearsal = version.plugin.rehearse(in_service, &views, &self.extensions.now()).await;
+        let (plugin, spec) = (slot.name(), Arc::clone(&slot.book().spec));
+        let table = self.policies.table();
+        let views = self.views_of(&spec, &table);
+        let rehearsal = version.plugin.rehearse(&table, &views, &self.extensions.now()).await;
         let differences = rehearsal.map_err(|source| SteerError::Rehearsal { plugin: plugin.to_owned(), source })?;
         for difference in differences.iter().take(SHOWN_DIFFERENCES) {
             let (job, name) = (&difference.job, &difference.job_name);
@@ -154,12 +152,18 @@ impl Workshop {
         Ok((version, differences))
     }
 
-    /// The latest views of the jobs that are a plugin's.
-    fn views_of(&self, plugin: &str) -> Vec<Arc<Observation>> {
-        let table = self.policies.table();
-        self.views.of(|cluster, job| {
-            table.of(cluster, job).name() == plugin
-                || table.shadows(cluster, job).iter().any(|shadow| shadow.name() == plugin)
+    /// The latest views of the jobs that are a policy's, or will be.
+    fn views_of(&self, spec: &Spec, table: &Table) -> Vec<Arc<Observation>> {
+        if spec.role != Role::Policy {
+            return Vec::new();
+        }
+        let patterns: Vec<WildMatch> = spec.jobs.iter().map(|pattern| WildMatch::new(pattern)).collect();
+        self.views.of(|cluster, job| match patterns.as_slice() {
+            [] => spec.shadow || !table.is_assigned(cluster, job),
+            patterns => {
+                let name = format!("{cluster}/{job}");
+                patterns.iter().any(|pattern| pattern.matches(&name))
+            }
         })
     }
 }

@@ -17,7 +17,7 @@ use super::load::{Code, Source};
 use super::log::clean;
 use super::view::View;
 use super::{CallError, Limits, LoadError, Runtime, Spec};
-use crate::control::{Difference, ExtensionPlugins, RehearsalError, rehearse};
+use crate::control::{Difference, ExtensionPlugins, RehearsalError, Table, rehearse};
 use crate::extension::Extensions;
 use crate::metrics::Metrics;
 use crate::model::{Decision, Evaluated, Event, EventKind, Failure, Observation, Scalar, Target, Verdict};
@@ -138,11 +138,11 @@ impl Kind for WasmPolicy {
 
     async fn rehearse(
         &self,
-        in_service: Option<&Self>,
+        policies: &Table,
         views: &[Arc<Observation>],
         extensions: &ExtensionPlugins,
     ) -> Result<Vec<Difference>, RehearsalError> {
-        rehearse(self, in_service.map(|policy| policy as &dyn Policy), views, extensions).await
+        rehearse(self, policies, views, extensions).await
     }
 }
 

@@ -23,8 +23,19 @@ impl Seat for PolicySeat {
     }
 
     fn pin(&self) -> Arc<dyn Policy> {
-        match self.0.service().as_ref() {
-            Service::Version(version) => Arc::new(Pinned { slot: Arc::clone(&self.0), version: Arc::clone(version) }),
+        self.now(true)
+    }
+
+    fn aside(&self) -> Arc<dyn Policy> {
+        self.now(false)
+    }
+}
+
+impl PolicySeat {
+    fn now(&self, is_counted: bool) -> Arc<dyn Policy> {
+        let slot = Arc::clone(&self.0);
+        match slot.service().as_ref() {
+            Service::Version(version) => Arc::new(Pinned { slot, version: Arc::clone(version), is_counted }),
             Service::Nothing(why) => Arc::new(Absent { name: self.0.name().to_owned(), why: why.clone() }),
         }
     }
@@ -34,9 +45,23 @@ impl Seat for PolicySeat {
 struct Pinned {
     slot: Arc<Slot<WasmPolicy>>,
     version: Arc<Version<WasmPolicy>>,
+    /// Whether its failures and successes are.
+    is_counted: bool,
 }
 
 impl Pinned {
+    fn succeeded(&self) {
+        if self.is_counted {
+            self.slot.succeeded(&self.version);
+        }
+    }
+
+    fn failed(&self, kind: FailureKind, reason: &str) {
+        if self.is_counted {
+            self.slot.failed(&self.version, kind, reason);
+        }
+    }
+
     /// Reports a call that ended without an answer. That too much is under way is not the plugin's fault.
     fn report(&self, error: &PolicyError, otherwise: FailureKind) {
         let PolicyError::Broken { source, .. } = error else { return };
@@ -45,7 +70,7 @@ impl Pinned {
             Some(CallError::Malformed { .. }) => FailureKind::Answer,
             _ => otherwise,
         };
-        self.slot.failed(&self.version, kind, &InOneText(source.as_ref()).to_string());
+        self.failed(kind, &InOneText(source.as_ref()).to_string());
     }
 }
 
@@ -61,8 +86,8 @@ impl Policy for Pinned {
 
     fn judged(&self, verdict: Result<(), &str>) {
         match verdict {
-            Ok(()) => self.slot.succeeded(&self.version),
-            Err(reason) => self.slot.failed(&self.version, FailureKind::Answer, reason),
+            Ok(()) => self.succeeded(),
+            Err(reason) => self.failed(FailureKind::Answer, reason),
         }
     }
 
@@ -79,7 +104,7 @@ impl Policy for Pinned {
         let decided = self.version.plugin.decide(observation, extensions).await;
         match &decided {
             // That it cannot decide is an answer, and a good one.
-            Err(PolicyError::Declined(_)) => self.slot.succeeded(&self.version),
+            Err(PolicyError::Declined(_)) => self.succeeded(),
             Err(error) => self.report(error, FailureKind::Call),
             Ok(_) => {}
         }

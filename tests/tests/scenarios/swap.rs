@@ -149,6 +149,31 @@ async fn what_a_new_policy_decides_differently_is_shown() {
     assert_eq!(status(&registry, "default-policy").versions[0].differences, differences);
 }
 
+#[tokio::test]
+async fn a_policy_that_a_new_configuration_names_rehearses_on_the_jobs_that_it_will_have() {
+    let (registry, metrics) = registry(Vec::new()).await;
+    let jobs = ["panic", ""]
+        .map(|act| short_of_three(if act.is_empty() { "well" } else { act }).configured("hostile.act", act));
+    let mut host = Scenario::of(jobs).registry(&registry).start().await;
+    host.passes(9).await;
+    let mine = |jobs: &str| {
+        let source = Source::File(env!("TIDEGATE_HOSTILE_POLICY").into());
+        Spec { source, jobs: vec![format!("*/{jobs}")], ..Spec::bundled("mine", Role::Policy) }
+    };
+    let Err(error) = registry.prepare(vec![mine("panic")], Strictness::All).await else {
+        panic!("it traps about this job");
+    };
+    assert!(matches!(error, SteerError::Rehearsal { .. }), "{error}");
+    let prepared = registry.prepare(vec![mine("well")], Strictness::All).await.unwrap();
+    registry.take(prepared);
+    let told = &status(&registry, "mine").versions[0].differences;
+    assert_eq!(told.iter().map(|difference| difference.job_name.as_str()).collect::<Vec<_>>(), ["well"]);
+    let failures = count(&metrics, "tidegate_plugin_failures_total{plugin=\"default-policy\"");
+    assert_eq!(failures, 0.0, "who is in service is not blamed for a rehearsal");
+    host.passes(2).await;
+    assert_eq!((host.last("well").policy.as_str(), host.last("panic").policy.as_str()), ("mine", "default-policy"));
+}
+
 /// A policy that fails in every pass, put in service before there was anything to rehearse on.
 async fn failing(on_failure: OnFailure) -> tidegate_tests::host::Host {
     let spec = Spec { on_failure, back_off: Duration::ZERO, ..Spec::bundled("default-policy", Role::Policy) };
