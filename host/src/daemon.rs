@@ -1,6 +1,5 @@
 //! From a configuration to a running host, and to its end.
 
-use std::error::Error;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
@@ -17,6 +16,7 @@ use tokio::time::timeout;
 use tracing::{error, info, warn};
 
 use crate::admin::{self, Access, Admin, Scrape};
+use crate::causes::in_one_text;
 use crate::config::{Changes, ClusterConfig, Config, ConfigError, Token};
 use crate::control::{Cluster, Controller, Fleet, Pace, Pass, Readiness, Records, ShadowTurns, Taps};
 use crate::event::Events;
@@ -199,7 +199,7 @@ impl Daemon {
     pub async fn reload(&mut self, config: Config) {
         match self.prepare(&config).await {
             Ok(prepared) => self.take(config, prepared),
-            Err(error) => self.refuse(&InOneText(&error)),
+            Err(error) => self.refuse(&in_one_text(&error)),
         }
     }
 
@@ -356,21 +356,6 @@ async fn probe(links: &Links) -> Result<(), StartError> {
 async fn wait(mut stopped: watch::Receiver<bool>) {
     // The sender is gone only when the daemon is; that ends the wait as well.
     let _ = stopped.wait_for(|stopped| *stopped).await;
-}
-
-/// An error with its causes, in one text.
-struct InOneText<'a>(&'a StartError);
-
-impl fmt::Display for InOneText<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)?;
-        let mut source = self.0.source();
-        while let Some(cause) = source {
-            write!(f, ": {cause}")?;
-            source = cause.source();
-        }
-        Ok(())
-    }
 }
 
 async fn drain(tasks: &mut JoinSet<()>) {

@@ -24,6 +24,7 @@ pub mod simulate;
 pub mod trace;
 pub mod watch;
 
+mod causes;
 pub mod daemon;
 pub mod demo;
 pub mod follow;

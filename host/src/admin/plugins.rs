@@ -1,6 +1,5 @@
 //! `/api/v1/plugins`: which version of each plugin is in service, which is not and why, and what to do about it.
 
-use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +13,7 @@ use tracing::info;
 
 use super::Admin;
 use super::refusal::Refusal;
+use crate::causes::in_one_text;
 use crate::control::Difference;
 use crate::follow::Sources;
 use crate::metrics;
@@ -244,13 +244,7 @@ fn refusal(error: &SteerError) -> Refusal {
         }
         SteerError::Interrupted(_) => StatusCode::INTERNAL_SERVER_ERROR,
     };
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    Refusal::new(status, text)
+    Refusal::new(status, in_one_text(error))
 }
 
 fn plugin(status: &PluginStatus, sources: &Sources) -> Plugin {

@@ -8,7 +8,7 @@ use tracing::{debug, warn};
 
 use super::ExtensionUse;
 use super::selection::{Chosen, Selection};
-use super::words::describe;
+use crate::causes::in_one_text;
 use crate::extension::{Aligner, Evaluator, ExtensionError, Extensions, Filter, Situation};
 use crate::model::{Applicant, Evaluated, Evaluation, FilterOutcome, Observation, Proposal, Ruling, Scalar};
 
@@ -88,7 +88,7 @@ impl Chain {
         let mut left = changes.clone();
         for Link { name, plugin, view } in &self.filters {
             let answer = plugin.filter(Arc::clone(view), Arc::clone(&evaluation), left.clone()).await;
-            let failed = |error: &ExtensionError| format!("filter `{}`: {}", plugin.name(), describe(error));
+            let failed = |error: &ExtensionError| format!("filter `{}`: {}", plugin.name(), in_one_text(error));
             let ruling = match answer.map_err(|error| failed(&error))? {
                 FilterOutcome::Accept => continue,
                 FilterOutcome::Veto(reason) => Ruling::Vetoed { by: name.clone(), reason },
@@ -195,12 +195,12 @@ impl Extensions for Chain {
                 metrics
             }
             Err(error @ ExtensionError::Declined { .. }) => {
-                let error = describe(&error);
+                let error = in_one_text(&error);
                 warn!(job, plugin = plugin_name, vertex, error, "vertex has no custom metrics");
                 Vec::new()
             }
             Err(error) => {
-                let error = describe(&error);
+                let error = in_one_text(&error);
                 warn!(job, plugin = plugin_name, vertex, error, "no more custom metrics in this pass");
                 self.progress().evaluator_is_broken = true;
                 Vec::new()
@@ -211,7 +211,7 @@ impl Extensions for Chain {
     async fn align(&self, applicant: Applicant, evaluated: Vec<Scalar>) -> Result<Option<u32>, String> {
         let Some(Link { plugin, view, .. }) = &self.aligner else { return Ok(None) };
         let answer = plugin.align(Arc::clone(view), applicant, evaluated).await;
-        answer.map_err(|error| format!("aligner `{}`: {}", plugin.name(), describe(&error)))
+        answer.map_err(|error| format!("aligner `{}`: {}", plugin.name(), in_one_text(&error)))
     }
 
     async fn filter(&self, changes: Vec<Proposal>, evaluated: Vec<Evaluated>) -> Result<Ruling, String> {

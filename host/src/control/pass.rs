@@ -19,8 +19,9 @@ use super::judge::judge;
 use super::observe::{excluded_ids, observe, stage_of};
 use super::realize::realize;
 use super::service::version;
-use super::words::{describe, describe_targets};
+use super::words::describe_targets;
 use super::{DecisionRecord, LiveExtensions, Policies, Realization, ShadowTurns, Stage, Views};
+use crate::causes::in_one_text;
 use crate::event::Events;
 use crate::extension::Extensions;
 use crate::flink::{FlinkError, JobManager};
@@ -111,7 +112,7 @@ impl Pass {
         record: &mut DecisionRecord,
     ) -> Result<(), Failed> {
         let at = |stage, error: String| Failed { stage, error, not_ready: false };
-        let read = |error: &dyn Error| at(Stage::None, describe(error));
+        let read = |error: &dyn Error| at(Stage::None, in_one_text(error));
         let configuration = &context.configuration;
         let state = self.state(memory).await?;
         if !configuration.read(&options::ENABLED).map_err(|error| read(&error))? {
@@ -127,7 +128,7 @@ impl Pass {
         let collected = collected.map_err(|error| Failed {
             stage: Stage::Collecting,
             not_ready: error.is_not_ready(),
-            error: describe(&error),
+            error: in_one_text(&error),
         })?;
         memory.topology = Some(collected.topology.clone());
         memory.excluded = excluded_ids(&collected);
@@ -142,7 +143,7 @@ impl Pass {
         record.stage = stage_of(&observation);
         self.views.put(&context.key, Arc::clone(&observation));
         let chain =
-            self.chain(memory, context, &observation).map_err(|error| at(Stage::Evaluating, describe(&error)))?;
+            self.chain(memory, context, &observation).map_err(|error| at(Stage::Evaluating, in_one_text(&error)))?;
         let chain = Arc::new(chain);
         record.extensions = chain.plugins();
         let extensions = Arc::clone(&chain) as Arc<dyn Extensions>;
@@ -151,7 +152,7 @@ impl Pass {
                 PolicyError::Declined(Failure::Evaluating(_)) => Stage::Evaluating,
                 _ => Stage::Executing,
             };
-            at(stage, describe(&error))
+            at(stage, in_one_text(&error))
         })?;
         let filtered = past_filters(decision, &observation, &chain).await;
         let Filtered { decision, event } = filtered.map_err(|error| at(Stage::Executing, error))?;
@@ -251,7 +252,7 @@ impl Pass {
     ) -> DecisionRecord {
         let mut record = self.blank_record(&memory.key, &job.name, job.status, now);
         record.samples = memory.collector.window().len();
-        record.error = Some(describe(error));
+        record.error = Some(in_one_text(error));
         self.metrics.pass(&memory.key.cluster, record.stage.name(), record.took);
         memory.say(&record);
         record
@@ -286,7 +287,7 @@ impl Pass {
 
     /// The job's state, read at first sight: without it nothing may be decided.
     async fn state<'a>(&self, memory: &'a mut JobMemory) -> Result<&'a mut JobState, Failed> {
-        let failed = |error: &dyn Error| Failed { stage: Stage::None, error: describe(error), not_ready: false };
+        let failed = |error: &dyn Error| Failed { stage: Stage::None, error: in_one_text(error), not_ready: false };
         if memory.state.is_none() {
             let left = state_key_by_id(memory.key.id);
             let state = JobState::load(memory.state_key.clone(), Some(left), self.store.as_ref()).await;
@@ -304,7 +305,7 @@ impl Pass {
     async fn store(&self, memory: &mut JobMemory, stage: Stage) -> Result<(), Failed> {
         let Some(state) = &mut memory.state else { return Ok(()) };
         let flushed = state.flush(self.store.as_ref()).await;
-        flushed.map_err(|error| Failed { stage, error: describe(&error), not_ready: false })
+        flushed.map_err(|error| Failed { stage, error: in_one_text(&error), not_ready: false })
     }
 
     /// Stores the samples of a job that no pass will look at any more in this process.
@@ -326,14 +327,14 @@ impl Pass {
             _ => {}
         }
         let wrong = match validate(&context.configuration) {
-            Err(wrong) => Some(describe(&wrong)),
+            Err(wrong) => Some(in_one_text(&wrong)),
             Ok(()) if is_enabled(&context.configuration) => {
                 match policy.check_options(&context.key.to_string(), &context.configuration).await {
                     Ok(wrong) => (!wrong.is_empty()).then(|| wrong.join("; ")),
                     Err(error) => {
                         // Not the options' fault: try again in the next pass, and let this one find out.
                         warn!(job = %context.key, name = context.name, policy = policy.name(),
-                            error = describe(&error), "options could not be checked");
+                            error = in_one_text(&error), "options could not be checked");
                         return None;
                     }
                 }

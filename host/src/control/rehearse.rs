@@ -10,7 +10,8 @@ use super::chain::Chain;
 use super::filtering::past_filters;
 use super::judge::judge;
 use super::policies::Table;
-use super::words::{describe, describe_targets};
+use super::words::describe_targets;
+use crate::causes::in_one_text;
 use crate::extension::Extensions;
 use crate::model::{Decision, JobKey, Observation, VertexId};
 use crate::policy::{Policy, PolicyError};
@@ -131,7 +132,7 @@ async fn said(policy: &dyn Policy, view: &Arc<Observation>, extensions: &Extensi
     };
     match filtered {
         Ok(decision) => judge(policy.name(), view, &decision).map(into_said).map_err(Unsaid::Refused),
-        Err(PolicyError::Declined(reason)) => Ok(Said::Declined(describe(&reason))),
+        Err(PolicyError::Declined(reason)) => Ok(Said::Declined(in_one_text(&reason))),
         Err(error) => Err(Unsaid::Failed(error)),
     }
 }

@@ -7,7 +7,7 @@ use tracing::{info, warn};
 
 use super::Pass;
 use super::rehearse::beside;
-use super::words::describe;
+use crate::causes::in_one_text;
 use crate::model::{Decision, Observation};
 use crate::policy::Policy;
 
@@ -52,7 +52,7 @@ impl Pass {
                     }
                     Err(error) => {
                         metrics.plugins.rehearsal(plugin, "failed");
-                        warn!(plugin, %job, name, error = describe(&error), "shadow failed");
+                        warn!(plugin, %job, name, error = in_one_text(&error), "shadow failed");
                     }
                 }
             });

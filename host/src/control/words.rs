@@ -1,7 +1,6 @@
-//! How errors and targets are called, in one line.
+//! How targets are called, in one line.
 
 use std::collections::BTreeMap;
-use std::error::Error;
 
 use crate::model::{Observation, VertexId};
 
@@ -15,19 +14,4 @@ pub(super) fn describe_targets(observation: &Observation, targets: &BTreeMap<Ver
         })
         .collect();
     changes.join(", ")
-}
-
-/// An error with its causes, in one line.
-pub(super) fn describe(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let words = cause.to_string();
-        if !text.ends_with(&words) {
-            text.push_str(": ");
-            text.push_str(&words);
-        }
-        source = cause.source();
-    }
-    text
 }

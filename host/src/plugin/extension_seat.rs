@@ -6,10 +6,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::kind::Kind;
-use super::pipeline::InOneText;
 use super::slot::{Service, Slot};
 use super::version::Version;
 use super::{CallError, FailureKind, WasmAligner, WasmEvaluator, WasmFilter};
+use crate::causes::in_one_text;
 use crate::extension::{Aligner, Evaluator, ExtensionError, Filter};
 use crate::model::{Applicant, Digest, Evaluation, FilterOutcome, Observation, Proposal, Scalar};
 
@@ -64,7 +64,7 @@ impl<K: Kind> ExtensionSeat<K> {
             Some(CallError::Malformed { .. }) => FailureKind::Answer,
             _ => FailureKind::Call,
         };
-        self.slot.failed(version, kind, &InOneText(source.as_ref()).to_string());
+        self.slot.failed(version, kind, &in_one_text(source.as_ref()));
     }
 }
 

@@ -1,6 +1,5 @@
 //! The way of a version into service: found, fitted, checked, rehearsed, active. One at a time in a process.
 
-use std::fmt;
 use std::sync::Arc;
 
 use tidegate_common::time::Timestamp;
@@ -14,6 +13,7 @@ use super::load::Code;
 use super::slot::{Service, Slot};
 use super::version::Version;
 use super::{Offer, Runtime, Spec, SteerError, VersionState};
+use crate::causes::in_one_text;
 use crate::config::Role;
 use crate::control::{LiveExtensions, Policies, Table, Views};
 use crate::metrics::Metrics;
@@ -80,7 +80,7 @@ impl Workshop {
             }
             Err(error) => {
                 self.metrics.plugins.load(slot.name(), error.stage());
-                let reason = InOneText(&error).to_string();
+                let reason = in_one_text(&error);
                 slot.refused(digest, &reason);
                 warn!(plugin = slot.name(), version = %format_args!("{digest:.12}"), stage = error.stage(), error = reason,
                     "plugin does not come into service: what is in service stays");
@@ -165,20 +165,5 @@ impl Workshop {
                 patterns.iter().any(|pattern| pattern.matches(&name))
             }
         })
-    }
-}
-
-/// An error with its causes, in one text.
-pub(super) struct InOneText<'a>(pub(super) &'a (dyn std::error::Error + 'static));
-
-impl fmt::Display for InOneText<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)?;
-        let mut source = self.0.source();
-        while let Some(cause) = source {
-            write!(f, ": {cause}")?;
-            source = cause.source();
-        }
-        Ok(())
     }
 }

@@ -10,11 +10,12 @@ use tracing::error;
 
 use super::extension_seat::ExtensionSeat;
 use super::load::Code;
-use super::pipeline::{Eagerness, InOneText, Workshop};
+use super::pipeline::{Eagerness, Workshop};
 use super::seat::{HandlerSeat, PolicySeat};
 use super::slot::Slot;
 use super::steer::{AnySlot, open};
 use super::{Offer, PluginStatus, Runtime, Source, Spec, SteerError};
+use crate::causes::in_one_text;
 use crate::config::{Config, ConfigError, Role};
 use crate::control::{ExtensionPlugins, LiveExtensions, Policies, Table, Views};
 use crate::event::EventHandler;
@@ -114,7 +115,7 @@ impl Registry {
                 if strictness == Strictness::All {
                     return Err(error);
                 }
-                let cause = InOneText(&error).to_string();
+                let cause = in_one_text(&error);
                 error!(plugin = spec.name, role, error = cause, "plugin cannot be loaded: the others go on");
                 // A shadow is missed by nobody.
                 if !is_served && !spec.shadow {

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tidegate_common::configuration::Configuration;
 
-use super::pipeline::InOneText;
 use super::slot::{Service, Slot};
 use super::version::Version;
 use super::{CallError, FailureKind, WasmEventHandler, WasmPolicy};
+use crate::causes::in_one_text;
 use crate::event::{EventHandler, HandlerError};
 use crate::extension::Extensions;
 use crate::model::{Decision, Digest, JobEvent, Observation};
@@ -70,7 +70,7 @@ impl Pinned {
             Some(CallError::Malformed { .. }) => FailureKind::Answer,
             _ => otherwise,
         };
-        self.failed(kind, &InOneText(source.as_ref()).to_string());
+        self.failed(kind, &in_one_text(source.as_ref()));
     }
 }
 
@@ -161,7 +161,7 @@ impl EventHandler for HandlerSeat {
                 // What a handler says of its own is about the events, or about where they go: it works.
                 Some(CallError::Failed { .. }) => self.0.succeeded(version),
                 Some(CallError::Busy { .. }) => {}
-                _ => self.0.failed(version, FailureKind::Call, &InOneText(error.source.as_ref()).to_string()),
+                _ => self.0.failed(version, FailureKind::Call, &in_one_text(error.source.as_ref())),
             },
         }
         handled

@@ -20,6 +20,7 @@ use super::output::Output;
 use super::sandbox::Sandbox;
 use super::sql::{Databases, SqlGrant};
 use super::{CallError, InvalidSqlGrant, Limits, LoadError, Runtime};
+use crate::causes::in_one_text;
 use crate::metrics::{Alive, Metrics};
 use crate::state::{StateKey, StateStore, StoreError, StoreFailure};
 
@@ -351,8 +352,7 @@ fn from_failure(failure: wit::Failure) -> StoreError {
 
 /// An instance that ended without an answer.
 fn lost(plugin: &str, error: &CallError) -> StoreError {
-    let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
-    failed(StoreFailure::Unavailable, format!("plugin `{plugin}` {error}{cause}"))
+    failed(StoreFailure::Unavailable, format!("plugin `{plugin}` {}", in_one_text(error)))
 }
 
 fn failed(kind: StoreFailure, message: impl Into<String>) -> StoreError {

@@ -9,13 +9,14 @@ use tokio::task::JoinError;
 
 use super::kind::Kind;
 use super::load::Code;
-use super::pipeline::{Eagerness, InOneText, Workshop};
+use super::pipeline::{Eagerness, Workshop};
 use super::registry::fetch;
 use super::slot::Slot;
 use super::{
     CallError, LoadError, Offer, PluginStatus, Spec, WasmAligner, WasmEvaluator, WasmEventHandler, WasmFilter,
     WasmPolicy,
 };
+use crate::causes::in_one_text;
 use crate::config::Role;
 use crate::control::RehearsalError;
 use crate::model::Digest;
@@ -204,7 +205,7 @@ async fn fill<K: Kind>(workshop: &Workshop, spec: &Spec, carried: &str) -> (Arc<
     let slot = Arc::new(Slot::<K>::new(spec.clone(), Arc::clone(&workshop.metrics)));
     let failed = try_fill(workshop, &slot, spec, &Spec::bundled(carried, spec.role)).await.err();
     if let Some(error) = &failed {
-        slot.not_loaded(&InOneText(error).to_string());
+        slot.not_loaded(&in_one_text(error));
     }
     (slot, failed)
 }
