@@ -28,6 +28,7 @@ use crate::plugin::{LoadError, PreparedPlugins, Registry, Runtime, StateStoreErr
 use crate::reload::Reloads;
 use crate::stores;
 use crate::watch::{Pace as WatchPace, WatchOptions, Watcher};
+use crate::zone::Zone;
 
 /// How long passes under way may take to end after a stop is asked for.
 const GRACE: Duration = Duration::from_secs(20);
@@ -136,6 +137,7 @@ impl Daemon {
             store,
             events,
             metrics: Arc::clone(&metrics),
+            zone: Zone::here(),
         });
         let controller = Controller {
             pass: Arc::clone(&pass),

@@ -30,3 +30,4 @@ pub mod demo;
 pub mod follow;
 pub mod reload;
 mod stores;
+pub mod zone;

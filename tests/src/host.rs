@@ -22,6 +22,7 @@ use tidegate::plugin::{
 use tidegate::policy::Policy;
 use tidegate::simulate::{Cluster, ClusterOptions, JobShape, ManualClock, Rescale};
 use tidegate::state::{MemoryStateStore, StateKey, StateStore};
+use tidegate::zone::Zone;
 use tidegate_common::configuration::Configuration;
 use tidegate_common::time::Timestamp;
 use tokio::net::TcpListener;
@@ -161,6 +162,7 @@ impl Scenario {
                 store: store.clone(),
                 events,
                 metrics: Arc::clone(&metrics),
+                zone: Zone::default(),
             }),
             records,
             taps: Arc::clone(&taps),

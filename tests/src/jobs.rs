@@ -43,6 +43,7 @@ pub fn steady(vertices: u32, samples: u32, history: u32) -> Observation {
         job: JobId::from_u128(1),
         job_name: "steady".to_owned(),
         now,
+        utc_offset: 0,
         running_since: Timestamp::from_millis(now.as_millis() - 86_400_000),
         window_full_at: now,
         configuration: Arc::new(configuration()),

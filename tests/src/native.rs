@@ -161,6 +161,10 @@ impl View for Seen<'_> {
         self.0.now
     }
 
+    fn utc_offset(&self) -> i32 {
+        self.0.utc_offset
+    }
+
     fn running_since(&self) -> Timestamp {
         self.0.running_since
     }

@@ -247,6 +247,7 @@ fn observation() -> impl Strategy<Value = Observation> {
                 job: JobId::from_u128(1),
                 job_name: "j".to_owned(),
                 now: Timestamp::from_millis(NOW),
+                utc_offset: 0,
                 running_since: Timestamp::from_millis(since),
                 window_full_at: Timestamp::from_millis(full),
                 configuration: Arc::new(options),

@@ -27,6 +27,7 @@ use crate::model::{Job, JobKey};
 use crate::plugin::Source;
 use crate::state::MemoryStateStore;
 use crate::trace::{Rotation, Tape, TraceFiles};
+use crate::zone::Zone;
 
 /// Passes between two places at which a file can begin, where files have a size.
 const HEADER_EVERY: usize = 20;
@@ -319,6 +320,7 @@ fn watch(
             store: Arc::new(MemoryStateStore::default()),
             events,
             metrics,
+            zone: Zone::here(),
         }),
         records: Arc::default(),
         taps: Arc::clone(&taps),

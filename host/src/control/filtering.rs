@@ -173,6 +173,7 @@ mod tests {
             job: JobId::from_u128(1),
             job_name: "j".to_owned(),
             now: Timestamp::default(),
+            utc_offset: 0,
             running_since: Timestamp::default(),
             window_full_at: Timestamp::default(),
             configuration: Arc::new(Configuration::default()),

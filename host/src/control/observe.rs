@@ -9,13 +9,21 @@ use super::Stage;
 use crate::collect::Collected;
 use crate::model::{JobContext, Observation, VertexId};
 use crate::state::JobState;
+use crate::zone::Zone;
 
-pub(super) fn observe(context: &JobContext, collected: Collected, now: Timestamp, state: &JobState) -> Observation {
+pub(super) fn observe(
+    context: &JobContext,
+    collected: Collected,
+    now: Timestamp,
+    zone: &Zone,
+    state: &JobState,
+) -> Observation {
     Observation {
         cluster: context.key.cluster.clone(),
         job: context.key.id,
         job_name: context.name.clone(),
         now,
+        utc_offset: zone.offset_at(now),
         running_since: collected.running_since,
         window_full_at: collected.window_full_at,
         configuration: Arc::clone(&context.configuration),

@@ -29,6 +29,7 @@ use crate::metrics::Metrics;
 use crate::model::{Decision, Event, EventKind, Failure, Job, JobContext, JobKey, JobStatus, Observation, Verdict};
 use crate::policy::{Policy, PolicyError};
 use crate::state::{JobState, StateStore};
+use crate::zone::Zone;
 
 /// Everything that passes share.
 pub struct Pass {
@@ -46,6 +47,8 @@ pub struct Pass {
     pub events: Events,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// Where local time is taken from.
+    pub zone: Zone,
 }
 
 /// How a pass failed, and where.
@@ -139,7 +142,7 @@ impl Pass {
             memory.keep_samples(record.at, window);
         }
         let state = self.state(memory).await?;
-        let observation = Arc::new(observe(context, collected, record.at, state));
+        let observation = Arc::new(observe(context, collected, record.at, &self.zone, state));
         record.stage = stage_of(&observation);
         self.views.put(&context.key, Arc::clone(&observation));
         let chain =

@@ -38,6 +38,8 @@ pub struct TapedPass {
     pub lost: u64,
     /// The options of all the cluster's jobs.
     pub options: Configuration,
+    /// The zone of local time, by name.
+    pub zone: String,
     /// What the pass started from.
     pub before: Situation,
     /// What the cluster answered, the job list first.

@@ -81,6 +81,7 @@ async fn taped(
     let pass = TapedPass {
         lost: 0,
         options: cluster.options.clone(),
+        zone: controller.pass.zone.name_at(now),
         before,
         notes: listed.iter().cloned().chain(notes.take()).collect(),
         record: record.clone(),

@@ -19,6 +19,8 @@ pub struct Observation {
     pub job_name: String,
     /// The time of the pass.
     pub now: Timestamp,
+    /// Seconds that local time is ahead of UTC then.
+    pub utc_offset: i32,
     /// Since when the job has been running.
     pub running_since: Timestamp,
     /// When the window is, or was, full.
@@ -122,6 +124,7 @@ mod tests {
             job: JobId::from_u128(1),
             job_name: String::new(),
             now: Timestamp::from_millis(3),
+            utc_offset: 0,
             running_since: Timestamp::default(),
             window_full_at: Timestamp::default(),
             configuration: Arc::default(),

@@ -78,6 +78,10 @@ impl observation::HostView for State {
         self.seen(&view, |seen| seen.now.as_millis())
     }
 
+    async fn utc_offset(&mut self, view: Resource<View>) -> wasmtime::Result<i32> {
+        self.seen(&view, |seen| seen.utc_offset)
+    }
+
     async fn running_since(&mut self, view: Resource<View>) -> wasmtime::Result<i64> {
         self.seen(&view, |seen| seen.running_since.as_millis())
     }

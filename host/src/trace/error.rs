@@ -5,6 +5,7 @@ use std::io;
 use thiserror::Error;
 
 use crate::model::JobId;
+use crate::zone::UnknownZone;
 
 /// A trace that cannot be replayed.
 #[derive(Debug, Error)]
@@ -49,6 +50,15 @@ pub enum TraceError {
         path: String,
         /// What it says.
         version: u32,
+    },
+    /// A zone that this host does not know.
+    #[error("`{path}`: its `timezone` is unknown")]
+    Zone {
+        /// Which file.
+        path: String,
+        /// Which zone.
+        #[source]
+        source: UnknownZone,
     },
     /// Traces of several jobs in one file.
     #[error("{path}:{line}: here begins the trace of another job, {job}: one file holds one job")]

@@ -14,6 +14,7 @@ use tidegate_common::time::Timestamp;
 
 use super::{Outcome, TraceError};
 use crate::model::JobId;
+use crate::zone::Zone;
 
 /// What every gzip'd file starts with.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
@@ -44,6 +45,8 @@ pub struct Trace {
 pub struct Start {
     /// The daemon's options from here on.
     pub options: Configuration,
+    /// The zone that excluded periods are judged in; UTC where the trace does not say.
+    pub zone: Zone,
     /// The name that the job was submitted under, if the trace says.
     pub job_name: Option<String>,
     /// What the host remembered of the job.
@@ -105,6 +108,8 @@ struct Header {
     job_id: JobId,
     #[serde(default)]
     options: BTreeMap<String, String>,
+    #[serde(default)]
+    timezone: Option<String>,
     cluster: Option<String>,
     job_name: Option<String>,
     #[serde(default)]
@@ -157,7 +162,7 @@ impl Trace {
         let Header { name, description, job_id, cluster, .. } = &header;
         let (name, description, job, cluster) = (name.clone(), description.clone(), *job_id, cluster.clone());
         let options = header.options.clone().into_iter().collect();
-        let (mut start, mut passes) = (Some(Start::from(header)), Vec::new());
+        let (mut start, mut passes) = (Some(Start::of(path, header)?), Vec::new());
         for (line, text) in lines {
             let text = text.map_err(|source| damaged(path, line, source))?;
             if text.starts_with(HEADER_START) {
@@ -165,7 +170,7 @@ impl Trace {
                 if header.job_id != job {
                     return Err(TraceError::OtherJob { path: path.to_owned(), line, job: header.job_id });
                 }
-                start = Some(header.into());
+                start = Some(Start::of(path, header)?);
             } else if !text.trim().is_empty() {
                 passes.push(RecordedPass { start: start.take(), ..parse_pass(path, line, &text)? });
             }
@@ -177,10 +182,12 @@ impl Trace {
     }
 }
 
-impl From<Header> for Start {
-    fn from(header: Header) -> Self {
-        let Header { options, job_name, state, lost, .. } = header;
-        Self { options: options.into_iter().collect(), job_name, state, lost }
+impl Start {
+    fn of(path: &str, header: Header) -> Result<Self, TraceError> {
+        let Header { options, timezone, job_name, state, lost, .. } = header;
+        let zone = timezone.as_deref().map_or(Ok(Zone::default()), Zone::named);
+        let zone = zone.map_err(|source| TraceError::Zone { path: path.to_owned(), source })?;
+        Ok(Self { options: options.into_iter().collect(), zone, job_name, state, lost })
     }
 }
 

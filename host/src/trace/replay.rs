@@ -19,6 +19,7 @@ use crate::metrics::Metrics;
 use crate::model::JobKey;
 use crate::policy::Policy;
 use crate::state::{MemoryStateStore, StateKey, StateStore};
+use crate::zone::Zone;
 
 /// What the cluster of a trace is called.
 const CLUSTER: &str = "trace";
@@ -68,7 +69,7 @@ impl Replay {
     pub fn new(trace: Arc<Trace>, policy: Arc<dyn Policy>, options: &Configuration) -> Self {
         let cluster = RecordedCluster::new(Arc::clone(&trace));
         let cluster_name = trace.cluster.clone().unwrap_or_else(|| CLUSTER.to_owned());
-        let host = Host::new(&cluster, &cluster_name, &policy, trace.options.overlaid_with(options));
+        let host = Host::new(&cluster, &cluster_name, &policy, trace.options.overlaid_with(options), Zone::default());
         let over = options.clone();
         Self { trace, cluster, cluster_name, policy, over, host, next: 0, job_name: None }
     }
@@ -105,7 +106,7 @@ impl Replay {
     /// Begins anew, with what the recording host remembered.
     async fn start(&mut self, start: &Start) {
         let options = start.options.overlaid_with(&self.over);
-        self.host = Host::new(&self.cluster, &self.cluster_name, &self.policy, options);
+        self.host = Host::new(&self.cluster, &self.cluster_name, &self.policy, options, start.zone.clone());
         self.job_name.clone_from(&start.job_name);
         if let Some(name) = &start.job_name {
             let key = StateKey { cluster: self.cluster_name.clone(), job: name.clone() };
@@ -124,7 +125,13 @@ impl Replay {
 }
 
 impl Host {
-    fn new(cluster: &RecordedCluster, name: &str, policy: &Arc<dyn Policy>, options: Configuration) -> Self {
+    fn new(
+        cluster: &RecordedCluster,
+        name: &str,
+        policy: &Arc<dyn Policy>,
+        options: Configuration,
+        zone: Zone,
+    ) -> Self {
         let metrics = Arc::new(Metrics::default());
         let store = Arc::new(MemoryStateStore::default());
         let records = Arc::new(Records::default());
@@ -141,6 +148,7 @@ impl Host {
                 store: Arc::clone(&store) as Arc<dyn StateStore>,
                 events,
                 metrics,
+                zone,
             }),
             records: Arc::clone(&records),
             taps: Arc::default(),

@@ -14,6 +14,10 @@ impl View for Seen<'_> {
         Timestamp::from_millis(self.0.now())
     }
 
+    fn utc_offset(&self) -> i32 {
+        self.0.utc_offset()
+    }
+
     fn running_since(&self) -> Timestamp {
         Timestamp::from_millis(self.0.running_since())
     }

@@ -383,6 +383,26 @@ mod tests {
     }
 
     #[test]
+    fn periods_are_meant_in_local_time() {
+        // Two minutes after midnight in UTC.
+        for (offset, periods, is_excluded) in [
+            (0, "0:00-0:05", true),
+            (3600, "0:00-0:05", false),
+            (3600, "1:00-1:05", true),
+            (3600, "* * 1 * * ?", true),
+            (-1800, "23:00-23:59", true),
+            (-1800, "0:00-0:05", false),
+            (i32::MIN, "0:00-0:05", false),
+        ] {
+            let mut view = source(1000.0);
+            view.utc_offset = offset;
+            view.configuration.set("job.autoscaler.excluded.periods", periods);
+            let verdict = decide(&view, &NoExtensions).unwrap().verdict;
+            assert_eq!(matches!(verdict, Verdict::Hold(_)), is_excluded, "{offset} {periods}");
+        }
+    }
+
+    #[test]
     fn a_period_that_cannot_be_read_fails_also_where_scaling_is_disabled() {
         let mut view = source(1000.0);
         view.configuration.set("job.autoscaler.scaling.enabled", "false");

@@ -17,6 +17,7 @@ use crate::view::{Edge, ShipStrategy, View};
 #[derive(Clone, Debug, Default)]
 pub(crate) struct FakeView {
     pub(crate) now: i64,
+    pub(crate) utc_offset: i32,
     pub(crate) running_since: i64,
     pub(crate) window_full_at: i64,
     pub(crate) configuration: Configuration,
@@ -36,6 +37,10 @@ pub(crate) struct FakeView {
 impl View for FakeView {
     fn now(&self) -> Timestamp {
         Timestamp::from_millis(self.now)
+    }
+
+    fn utc_offset(&self) -> i32 {
+        self.utc_offset
     }
 
     fn running_since(&self) -> Timestamp {

@@ -9,6 +9,8 @@ use tidegate_common::time::Timestamp;
 pub trait View {
     /// The time of the pass.
     fn now(&self) -> Timestamp;
+    /// Seconds that local time is ahead of UTC then.
+    fn utc_offset(&self) -> i32;
     /// Since when the job has been running.
     fn running_since(&self) -> Timestamp;
     /// When the metric window is, or was, full.

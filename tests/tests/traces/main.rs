@@ -96,6 +96,37 @@ async fn every_golden_trace_is_decided_as_the_java_autoscaler_did() {
     assert_eq!(compared, index);
 }
 
+/// What was done in each pass of a trace.
+async fn done(trace: Trace) -> Vec<(bool, Option<String>)> {
+    let mut replay = Replay::new(Arc::new(trace), Arc::new(NativePolicy), &Configuration::default());
+    let mut done = Vec::new();
+    while let Some(pass) = replay.step().await {
+        done.push((pass.outcome.scaled, serde_json::to_string(&pass.outcome.put).ok()));
+    }
+    done
+}
+
+#[tokio::test]
+async fn excluded_periods_are_judged_in_the_zone_of_the_trace() {
+    let file = fs::File::open(folder().join("excluded-list.jsonl.gz")).unwrap();
+    let text = std::io::read_to_string(flate2::read::MultiGzDecoder::new(file)).unwrap();
+    let replaced = |pairs: &[(&str, &str)]| {
+        let text = pairs.iter().fold(text.clone(), |text, (from, to)| {
+            assert!(text.contains(from), "{from}");
+            text.replacen(from, to, 1)
+        });
+        Trace::parse("moved", text.as_bytes()).unwrap()
+    };
+    // In March 2026 New York is four hours behind UTC from the 8th on.
+    let periods = ("9:00:00-9:20:00;* 30-45 9 * * ?", "5:00:00-5:20:00;* 30-45 5 * * ?");
+    let zone = ("\"timezone\":\"UTC\"", "\"timezone\":\"America/New_York\"");
+    let recorded = done(replaced(&[])).await;
+    assert_eq!(done(replaced(&[periods, zone])).await, recorded);
+    assert_ne!(done(replaced(&[periods])).await, recorded);
+    let unknown = text.replacen(zone.0, "\"timezone\":\"Mars\"", 1);
+    assert!(Trace::parse("unknown", unknown.as_bytes()).unwrap_err().to_string().contains("its `timezone` is unknown"));
+}
+
 #[tokio::test]
 async fn options_go_over_those_of_the_trace() {
     let trace = Arc::new(Trace::read(&folder().join("not-running.jsonl.gz")).unwrap());

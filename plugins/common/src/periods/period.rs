@@ -35,13 +35,14 @@ enum Part {
     Cron(Box<Cron>),
 }
 
-/// Whether `instant` lies in one of `periods`.
+/// Whether `local` lies in one of `periods`: an instant as the clock on the wall shows it, as if that stood in UTC. The
+/// Java autoscaler takes the process' default zone.
 ///
 /// # Errors
 /// The first period that is none, unless one before it holds the instant.
-pub fn is_excluded(periods: &[String], instant: Timestamp) -> Result<bool, InvalidPeriod> {
+pub fn is_excluded(periods: &[String], local: Timestamp) -> Result<bool, InvalidPeriod> {
     for period in periods {
-        if parts(period)?.iter().all(|part| part.contains(instant)) {
+        if parts(period)?.iter().all(|part| part.contains(local)) {
             return Ok(true);
         }
     }
