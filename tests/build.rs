@@ -10,6 +10,7 @@ fn main() -> ExitCode {
         packages: &[
             ("tidegate-hostile-handler", "TIDEGATE_HOSTILE_HANDLER"),
             ("tidegate-hostile-policy", "TIDEGATE_HOSTILE_POLICY"),
+            ("tidegate-hostile-start", "TIDEGATE_HOSTILE_START"),
             ("tidegate-http-handler", "TIDEGATE_HTTP_HANDLER"),
             ("tidegate-test-aligner", "TIDEGATE_TEST_ALIGNER"),
             ("tidegate-test-evaluator", "TIDEGATE_TEST_EVALUATOR"),
@@ -23,6 +24,7 @@ fn main() -> ExitCode {
             "guests/filter",
             "guests/hostile-handler",
             "guests/hostile-policy",
+            "guests/hostile-start",
             "guests/http-handler",
             "../wit",
         ],

@@ -33,8 +33,11 @@ mod bindings {
     });
 }
 
+/// A component of this world.
+pub(super) type Pre = bindings::AlignerPre<State>;
+
 world!(
-    bindings::AlignerPre<State>,
+    Pre,
     bindings::Aligner,
     Contract {
         package: "tidegate:policy",
@@ -46,7 +49,7 @@ world!(
 
 /// An aligner, compiled and linked; instantiated once per call.
 pub struct WasmAligner {
-    linked: Linked<bindings::AlignerPre<State>>,
+    linked: Linked<Pre>,
 }
 
 impl WasmAligner {

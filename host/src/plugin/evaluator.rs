@@ -33,8 +33,11 @@ mod bindings {
     });
 }
 
+/// A component of this world.
+pub(super) type Pre = bindings::EvaluatorPre<State>;
+
 world!(
-    bindings::EvaluatorPre<State>,
+    Pre,
     bindings::Evaluator,
     Contract {
         package: "tidegate:policy",
@@ -46,7 +49,7 @@ world!(
 
 /// An evaluator, compiled and linked; instantiated once per call.
 pub struct WasmEvaluator {
-    linked: Linked<bindings::EvaluatorPre<State>>,
+    linked: Linked<Pre>,
 }
 
 impl WasmEvaluator {

@@ -113,3 +113,20 @@ pub(super) fn into_metrics(metrics: Vec<terms::Metric>) -> Result<Vec<model::Sca
 pub(super) fn job_of(observation: &model::Observation) -> String {
     format!("{}/{}", observation.cluster, observation.job_name)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::contract::Contract;
+    use super::super::linked::World;
+    use super::super::{aligner, evaluator, filter, policy};
+
+    /// So that no call of a guest can lead back to a guest of its own kind, or to itself.
+    #[test]
+    fn only_a_policy_can_ask_for_extensions() {
+        let asks = |contract: &Contract| contract.imports.contains(&"tidegate:policy/extension");
+        assert!(asks(&policy::Pre::CONTRACT));
+        for contract in [aligner::Pre::CONTRACT, evaluator::Pre::CONTRACT, filter::Pre::CONTRACT] {
+            assert!(!asks(&contract), "{}", contract.export);
+        }
+    }
+}

@@ -36,8 +36,11 @@ mod bindings {
 
 use bindings::exports::tidegate::policy::filtering::Outcome;
 
+/// A component of this world.
+pub(super) type Pre = bindings::FilterPre<State>;
+
 world!(
-    bindings::FilterPre<State>,
+    Pre,
     bindings::Filter,
     Contract {
         package: "tidegate:policy",
@@ -49,7 +52,7 @@ world!(
 
 /// A filter, compiled and linked; instantiated once per call.
 pub struct WasmFilter {
-    linked: Linked<bindings::FilterPre<State>>,
+    linked: Linked<Pre>,
     /// What it says of itself when it is tried out.
     priority: OnceLock<i32>,
 }

@@ -40,8 +40,11 @@ pub(super) mod bindings {
 
 use bindings::exports::tidegate::policy::scaling as wit;
 
+/// A component of this world.
+pub(super) type Pre = bindings::PolicyPre<State>;
+
 world!(
-    bindings::PolicyPre<State>,
+    Pre,
     bindings::Policy,
     Contract {
         package: "tidegate:policy",
@@ -68,7 +71,7 @@ const LONGEST_REASON: usize = 100;
 
 /// A policy, compiled and linked; instantiated once per call.
 pub struct WasmPolicy {
-    linked: Linked<bindings::PolicyPre<State>>,
+    linked: Linked<Pre>,
 }
 
 impl WasmPolicy {

@@ -74,6 +74,36 @@ async fn the_latest_record_of_every_job_is_told() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn metrics_that_are_no_numbers_break_neither_the_api_nor_what_prometheus_reads() {
+    let job = short_of_three("orders").configured("hostile.act", "evaluate-nan");
+    let host = Scenario::of([job]).start().await;
+    let folder = TempDir::new().unwrap();
+    let plugin = format!("[plugin.mine]\nrole = \"policy\"\nsource = '{}'", env!("TIDEGATE_HOSTILE_POLICY"));
+    let daemon = daemon(host.url(), &plugin, folder.path()).await;
+    let mut record = Value::Null;
+    for _ in 0..100 {
+        record = get(daemon.address(), "/api/v1/jobs/c:1/orders", &[]).await.1;
+        if record["samples"].as_u64() > Some(2) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(record["policy"], "mine", "{record}");
+    assert_eq!(
+        (&record["error"], &record["vertices"][0]["evaluated"]),
+        (&Value::Null, &serde_json::json!({})),
+        "{record}"
+    );
+    let (status, text) = get(daemon.address(), "/metrics", &[]).await;
+    let text = text.as_str().unwrap();
+    assert!(status == 200 && text.ends_with("# EOF\n"), "{text}");
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        assert!(line.rsplit(' ').next().unwrap().parse::<f64>().is_ok(), "{line}");
+    }
+    daemon.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_api_asks_for_its_token_and_keeps_foreign_web_pages_out() {
     let host = Scenario::of([]).start().await;
     let folder = TempDir::new().unwrap();

@@ -4,6 +4,7 @@ use std::fs;
 use std::future::pending;
 use std::net::SocketAddr;
 use std::os::unix::fs::symlink;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -12,10 +13,15 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Redirect;
 use axum::routing::{get, post};
 use futures::stream;
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rustls::ServerConfig;
+use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use tidegate::plugin::{Folder, Grants, Limits, LoadError, Secret, WasmEventHandler};
 use tidegate_tests::host::{hostile_handler, http_handler};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 
 use crate::hostile_handlers::end_of;
 use crate::log::Log;
@@ -119,6 +125,63 @@ async fn requests_are_limited_in_size_and_time_and_number() {
     let soon = Limits { deadline: Duration::from_millis(200), ..limits() };
     let handler = http_handler(soon, to([format!("http://{address}")])).unwrap();
     assert_eq!(said(&handler, "get", &format!("http://{address}/slow")).await, "ran past its deadline of 200ms");
+}
+
+/// An authority, and a server on loopback that shows a certificate of it for `name`. Ends with the answer.
+async fn secure_server(name: &str) -> (SocketAddr, Vec<u8>, JoinSet<()>) {
+    let mut params = CertificateParams::default();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+    let key = KeyPair::generate().unwrap();
+    let certificate = CertificateParams::new([name.to_owned()]).unwrap().signed_by(&key, &authority).unwrap();
+    let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
+    let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], key)
+        .unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let tls = TlsAcceptor::from(Arc::new(config));
+    let mut serving = JoinSet::new();
+    serving.spawn(async move {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            // One who does not trust the certificate hangs up.
+            let Ok(mut stream) = tls.accept(stream).await else { continue };
+            let _ = stream.read(&mut [0; 4096]).await;
+            let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\nconnection: close\r\n\r\nhello";
+            let _ = stream.write_all(answer).await;
+            let _ = stream.shutdown().await;
+        }
+    });
+    (address, authority.pem().into_bytes(), serving)
+}
+
+#[tokio::test]
+async fn over_tls_only_an_authority_that_is_granted_is_trusted() {
+    let (address, authority, _serving) = secure_server("127.0.0.1").await;
+    let (elsewhere, for_another_name, _also) = secure_server("hooks.internal").await;
+    let (plain, _serving_too) = server().await;
+    let trusting = |authority: &[u8], place: SocketAddr| {
+        let grants = Grants { authorities: Some(authority.to_vec()), ..to([place.to_string()]) };
+        http_handler(limits(), grants).unwrap()
+    };
+    for (handler, place, expected) in [
+        (trusting(&authority, address), address, "said: ok: 200 hello"),
+        (trusting(&for_another_name, address), address, "said: failed: ErrorCode::TlsCertificateError"),
+        (trusting(&for_another_name, elsewhere), elsewhere, "said: failed: ErrorCode::TlsCertificateError"),
+        (trusting(&authority, plain), plain, "said: failed: ErrorCode::HttpProtocolError"),
+    ] {
+        assert_eq!(said(&handler, "get", &format!("https://{place}/")).await, expected, "{place}");
+    }
+    let Err(LoadError::Grant { reason }) =
+        http_handler(limits(), Grants { authorities: Some(b"text".to_vec()), ..to([address.to_string()]) })
+    else {
+        panic!("that is no authority")
+    };
+    assert_eq!(reason, "`ca` has no certificate in PEM");
 }
 
 #[tokio::test]

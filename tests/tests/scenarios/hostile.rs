@@ -210,6 +210,17 @@ async fn answers_that_break_the_contract_are_refused() {
     }
 }
 
+/// NaN stands for "no value" in the contract.
+#[tokio::test]
+async fn metrics_that_are_no_numbers_are_taken() {
+    let host = misbehaving("evaluate-nan", PASSES).await;
+    let records = host.records("victim");
+    assert!(records.iter().all(|record| record.error.is_none()));
+    assert_eq!(host.puts("victim").len(), 1, "its targets are as good as any");
+    let evaluated = &records[PASSES - 1].decision.as_ref().unwrap().evaluated[0];
+    assert!(evaluated.current[0].is_nan() && evaluated.average[0].is_infinite());
+}
+
 #[tokio::test]
 async fn a_policy_that_declines_at_length_is_quoted_in_short() {
     let host = harmless("decline").await;

@@ -136,6 +136,20 @@ async fn a_policy_that_fails_its_rehearsal_never_decides() {
 }
 
 #[tokio::test]
+async fn a_policy_that_traps_while_it_is_started_never_comes_into_service() {
+    let (registry, metrics) = registry(Vec::new()).await;
+    let code = Source::File(env!("TIDEGATE_HOSTILE_START").into()).fetch().unwrap();
+    let error = registry.offer("default-policy", code).await.unwrap_err();
+    let SteerError::Trial { source, .. } = &error else { panic!("{error}") };
+    assert_eq!(source.kind(), "trap");
+    assert_eq!(count(&metrics, "tidegate_plugin_loads_total{plugin=\"default-policy\",result=\"not_checked\"}"), 1.0);
+    assert_eq!(count(&metrics, "tidegate_plugin_call_failures_total{plugin=\"default-policy\",kind=\"trap\"}"), 1.0);
+    let mut host = Scenario::of([short_of_three("orders")]).registry(&registry).start().await;
+    host.passes(7).await;
+    assert_eq!((host.puts("orders").len(), host.last("orders").policy_digest), (1, Some(bundled().digest)));
+}
+
+#[tokio::test]
 async fn what_a_new_policy_decides_differently_is_shown() {
     let (registry, _) = registry(Vec::new()).await;
     let mut host = Scenario::of([short_of_three("orders")]).registry(&registry).start().await;

@@ -10,7 +10,9 @@ use std::net::TcpStream;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use crate::bindings::exports::tidegate::policy::scaling::{Column, Decision, Event, Failure, Severity, Verdict};
+use crate::bindings::exports::tidegate::policy::scaling::{
+    Column, Decision, Event, Failure, Scalar, Severity, Verdict,
+};
 use crate::bindings::tidegate::host::log::{Level, write};
 use crate::bindings::tidegate::policy::observation::View;
 use crate::{decision, scale};
@@ -43,9 +45,12 @@ pub(crate) fn on_view(act: &str, view: &View) -> Result<Decision, Failure> {
             black_box(view.vertices());
         },
         "evaluate-nan" => {
-            let column =
-                Column { metric: "LOAD".to_owned(), current: vec![f64::NAN; vertices.len()], average: Vec::new() };
-            Decision { evaluated: vec![column], ..decision(scale(vertices, 0)) }
+            let (current, average) = (vec![f64::NAN; vertices.len()], vec![f64::NEG_INFINITY; vertices.len()]);
+            let column = Column { metric: "LOAD".to_owned(), current, average };
+            let scalar = Scalar { metric: "GC_PRESSURE".to_owned(), current: f64::NAN, average: f64::INFINITY };
+            let is_full = view.window_full_at() <= view.now();
+            let verdict = if is_full { scale(vertices, 2) } else { hold() };
+            Decision { evaluated: vec![column], evaluated_global: vec![scalar], ..decision(verdict) }
         }
         "gamble" => decision(Verdict::Hold(gamble())),
         "recurse" => decision(Verdict::Hold(recurse(0).to_string())),
