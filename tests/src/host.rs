@@ -57,7 +57,7 @@ pub struct Scenario {
     policies: Policies,
     handlers: Vec<Arc<dyn EventHandler>>,
     views: Arc<Views>,
-    extensions: ExtensionPlugins,
+    extensions: LiveExtensions,
 }
 
 /// A host that looks after one simulated cluster.
@@ -87,7 +87,7 @@ impl Scenario {
             policies: Policies::new(bundled_policy()),
             handlers: Vec::new(),
             views: Arc::default(),
-            extensions: ExtensionPlugins::default(),
+            extensions: LiveExtensions::default(),
         }
     }
 
@@ -109,6 +109,7 @@ impl Scenario {
     #[must_use]
     pub fn registry(mut self, registry: &Registry) -> Self {
         (self.policies, self.views) = (registry.policies(), registry.views());
+        self.extensions = registry.extensions();
         self
     }
 
@@ -129,7 +130,7 @@ impl Scenario {
     /// Plugins that jobs may name.
     #[must_use]
     pub fn extensions(mut self, extensions: ExtensionPlugins) -> Self {
-        self.extensions = extensions;
+        self.extensions = LiveExtensions::from(extensions);
         self
     }
 
@@ -158,7 +159,7 @@ impl Scenario {
                 policies: self.policies,
                 views: self.views,
                 shadow_turns: ShadowTurns::default(),
-                extensions: LiveExtensions::from(self.extensions),
+                extensions: self.extensions,
                 store: store.clone(),
                 events,
                 metrics: Arc::clone(&metrics),

@@ -8,4 +8,6 @@ pub mod host;
 pub mod jobs;
 pub mod native;
 pub mod process;
+pub mod simulated;
+pub mod usage;
 pub mod wait;

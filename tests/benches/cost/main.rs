@@ -3,7 +3,6 @@
 //! `cargo bench -p tidegate-tests` prints a table; `-- 100x10` measures one size of it, `-- latency` the round trips.
 
 mod trial;
-mod usage;
 
 use std::env;
 use std::time::Duration;

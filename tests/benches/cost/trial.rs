@@ -1,19 +1,14 @@
 //! One trial: a simulated cluster, the daemon that looks after it, and what the daemon's passes cost.
 
 use std::fs;
-use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
 use tempfile::TempDir;
-use tidegate_tests::daemon::{Daemon, binary};
+use tidegate_tests::daemon::Daemon;
 use tidegate_tests::error::HarnessError;
-use tidegate_tests::process::{Process, free_address};
-use tidegate_tests::wait::eventually;
-
-use crate::usage;
-
-const START_WITHIN: Duration = Duration::from_secs(30);
+use tidegate_tests::simulated::SimulatedCluster;
+use tidegate_tests::usage;
 
 /// A cluster of equal jobs, and how it is looked at.
 #[derive(Clone, Copy)]
@@ -93,10 +88,10 @@ impl Trial {
     /// Starts both processes, waits until every pass ends in a decision, and measures from there.
     pub(crate) fn run(&self) -> Result<Cost, HarnessError> {
         let folder = TempDir::new().map_err(|source| HarnessError::File { path: std::env::temp_dir(), source })?;
-        let url = format!("http://{}", free_address()?);
-        let _cluster = self.serve(&url, &folder)?;
+        let cluster = SimulatedCluster::start(self.jobs, self.vertices, self.latency, folder.path())?;
         let config = folder.path().join("tidegate.toml");
-        fs::write(&config, self.config(&url)).map_err(|source| HarnessError::File { path: config.clone(), source })?;
+        fs::write(&config, self.config(cluster.url()))
+            .map_err(|source| HarnessError::File { path: config.clone(), source })?;
         let daemon = Daemon::run(["--config".as_ref(), config.as_os_str()], folder.path())?;
 
         // The first pass lists the names of all metrics, and decisions are made from a full window on.
@@ -126,23 +121,6 @@ impl Trial {
             resident,
             peak,
         })
-    }
-
-    fn serve(&self, url: &str, folder: &TempDir) -> Result<Process, HarnessError> {
-        let mut simulate = Command::new(binary()?);
-        simulate.arg("simulate").arg("--listen").arg(url.trim_start_matches("http://"));
-        simulate.arg("--jobs").arg(self.jobs.to_string()).arg("--vertices").arg(self.vertices.to_string());
-        if self.latency > 0 {
-            simulate.arg("--latency").arg(format!("{}ms", self.latency));
-        }
-        let cluster = Process::start("cluster", &mut simulate, folder.path())?;
-        let overview = format!("{url}/overview");
-        let look = || match ureq::get(&overview).call() {
-            Ok(_) => Ok(()),
-            Err(source) => Err(HarnessError::Http { url: overview.clone(), source: Box::new(source) }),
-        };
-        eventually("the simulated cluster", START_WITHIN, look, |()| true)?;
-        Ok(cluster)
     }
 
     fn config(&self, url: &str) -> String {

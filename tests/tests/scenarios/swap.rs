@@ -328,3 +328,122 @@ async fn damaged_compiled_code_is_compiled_again() {
         assert_eq!(&files(), &written, "it is as it was");
     }
 }
+
+/// The filter of the tests as `cap`, the evaluator as `forecast`, the aligner as `multiples`.
+fn extension(name: &str, role: Role, path: &str) -> Spec {
+    let source = Source::File(path.into());
+    Spec { source, back_off: Duration::ZERO, limits: Limits::of_extension(), ..Spec::bundled(name, role) }
+}
+
+fn relabelled_file(path: &str, label: u8) -> Code {
+    relabelled(&Source::File(path.into()).fetch().unwrap(), label)
+}
+
+#[tokio::test]
+async fn evaluators_aligners_and_filters_are_exchanged_between_two_passes() {
+    let files = [
+        ("forecast", Role::Evaluator, env!("TIDEGATE_TEST_EVALUATOR")),
+        ("multiples", Role::Aligner, env!("TIDEGATE_TEST_ALIGNER")),
+        ("cap", Role::Filter, env!("TIDEGATE_TEST_FILTER")),
+    ];
+    let (registry, metrics) = registry(files.map(|(name, role, path)| extension(name, role, path)).into()).await;
+    let options = [
+        ("metrics.custom-evaluators", "mine"),
+        ("metrics.custom-evaluator.mine.class", "forecast"),
+        ("metrics.custom-evaluator.mine.rate", "2000"),
+        ("scaling.parallelism-alignment.mode", "mine"),
+        ("scaling.parallelism-alignment.mode.mine.class", "multiples"),
+        ("scaling.parallelism-alignment.mode.mine.multiple", "2"),
+        ("scaling.custom-executors", "mine"),
+        ("scaling.custom-executor.mine.class", "cap"),
+        ("scaling.custom-executor.mine.veto", "not today"),
+    ];
+    let job = options
+        .iter()
+        .fold(short_of_three("orders"), |job, (key, value)| job.configured(format!("job.autoscaler.{key}"), *value));
+    let mut host = Scenario::of([job]).registry(&registry).start().await;
+    host.passes(6).await;
+    let used = |host: &tidegate_tests::host::Host| -> BTreeMap<String, Digest> {
+        let used = host.last("orders").extensions.iter();
+        used.map(|it| (it.plugin.clone(), it.digest.unwrap())).collect()
+    };
+    let before = used(&host);
+    assert_eq!(before.len(), 3, "{before:?}");
+    for (name, _, path) in files {
+        let offer = registry.offer(name, relabelled_file(path, 1)).await.unwrap();
+        assert_eq!(offer, Offer::Active { differences: Vec::new() }, "{name}");
+        assert_eq!(registry.offer(name, bundled()).await.unwrap_err().stage(), "not_fitted", "{name}");
+    }
+    host.pass().await;
+    let after = used(&host);
+    assert!(after.iter().all(|(name, digest)| before[name] != *digest), "{before:?} {after:?}");
+    for (name, ..) in files {
+        assert_eq!(registry.roll_back(name).unwrap(), before[name]);
+    }
+    host.pass().await;
+    assert_eq!(used(&host), before);
+    assert!(host.records("orders").iter().all(|record| record.error.is_none()));
+    assert_eq!(host.puts("orders"), [], "the filter has its say in every pass");
+    assert_eq!(count(&metrics, "tidegate_plugin_failures_total"), 0.0);
+}
+
+#[tokio::test]
+async fn a_filter_that_traps_is_suspended_and_nothing_goes_past_where_it_stood() {
+    let file = env!("TIDEGATE_TEST_FILTER");
+    let (registry, metrics) = registry(vec![extension("cap", Role::Filter, file)]).await;
+    let job = [("", "s", "mine"), (".mine.class", "", "cap"), (".mine.act", "", "trap")].iter().fold(
+        short_of_three("orders"),
+        |job, (key, plural, value)| {
+            job.configured(format!("job.autoscaler.scaling.custom-executor{plural}{key}"), *value)
+        },
+    );
+    let mut host = Scenario::of([job, short_of_three("plain")]).registry(&registry).start().await;
+    host.passes(12).await;
+    let suspended = status(&registry, "cap");
+    assert_eq!((suspended.active, suspended.versions[0].state), (None, VersionState::Suspended));
+    assert_eq!(count(&metrics, "tidegate_plugin_suspensions_total{plugin=\"cap\"}"), 1.0);
+    assert_eq!(count(&metrics, "tidegate_plugin_call_failures_total{plugin=\"cap\",kind=\"trap\"}"), 3.0);
+    let error = host.last("orders").error.clone().unwrap();
+    assert!(error.contains("filter `cap`: it failed: it is not in service: it failed 3 time(s) in a row"), "{error}");
+    assert_eq!((host.puts("orders").len(), host.puts("plain").len()), (0, 1));
+}
+
+#[tokio::test]
+async fn an_aligner_that_traps_gives_way_to_the_version_before() {
+    let file = env!("TIDEGATE_TEST_ALIGNER");
+    let on_failure = OnFailure { call: Fallback::Previous, ..OnFailure::default() };
+    let (registry, _) = registry(vec![Spec { on_failure, ..extension("multiples", Role::Aligner, file) }]).await;
+    let first = status(&registry, "multiples").active.unwrap();
+    registry.offer("multiples", relabelled_file(file, 1)).await.unwrap();
+    let job = [("", "mine"), (".mine.class", "multiples"), (".mine.act", "trap")]
+        .iter()
+        .fold(short_of_three("orders"), |job, (key, value)| {
+            job.configured(format!("job.autoscaler.scaling.parallelism-alignment.mode{key}"), *value)
+        });
+    let mut host = Scenario::of([job]).registry(&registry).start().await;
+    let mut seen = Vec::new();
+    for _ in 0..9 {
+        host.pass().await;
+        seen.push(status(&registry, "multiples").active);
+    }
+    assert!(seen.contains(&Some(first)), "{seen:?}");
+    let failed = status(&registry, "multiples").versions[0].error.clone().unwrap();
+    assert!(failed.contains("it failed 3 time(s) in a row, last: trapped"), "{failed}");
+    assert_eq!(host.puts("orders"), []);
+}
+
+#[tokio::test]
+async fn an_evaluator_that_traps_is_suspended_and_its_jobs_are_decided_about_without_it() {
+    let file = env!("TIDEGATE_TEST_EVALUATOR");
+    let (registry, _) = registry(vec![extension("forecast", Role::Evaluator, file)]).await;
+    let job = [("s", "mine"), (".mine.class", "forecast"), (".mine.act", "trap")]
+        .iter()
+        .fold(short_of_three("orders"), |job, (key, value)| {
+            job.configured(format!("job.autoscaler.metrics.custom-evaluator{key}"), *value)
+        });
+    let mut host = Scenario::of([job]).registry(&registry).start().await;
+    host.passes(9).await;
+    assert_eq!(status(&registry, "forecast").versions[0].state, VersionState::Suspended);
+    assert!(host.records("orders").iter().all(|record| record.error.is_none()));
+    assert_eq!(host.puts("orders").len(), 1);
+}

@@ -5,10 +5,15 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use rustix::param::clock_ticks_per_second;
-use tidegate_tests::error::HarnessError;
+
+use crate::error::HarnessError;
 
 /// Processor time of all threads, user and system, in steps of a clock tick (10 ms).
-pub(crate) fn cpu(process: u32) -> Result<Duration, HarnessError> {
+///
+/// # Errors
+///
+/// There is no such process.
+pub fn cpu(process: u32) -> Result<Duration, HarnessError> {
     let text = read(process, "stat")?;
     // The second field is the program's name in parentheses and may hold anything; the 14th and 15th are the times.
     let fields = text.rsplit_once(')').map_or("", |(_, fields)| fields);
@@ -20,7 +25,11 @@ pub(crate) fn cpu(process: u32) -> Result<Duration, HarnessError> {
 }
 
 /// Bytes under `key` of a process' status: `VmRSS` is what is resident now, `VmHWM` the most that ever was.
-pub(crate) fn memory(process: u32, key: &str) -> Result<u64, HarnessError> {
+///
+/// # Errors
+///
+/// There is no such process, or no such key.
+pub fn memory(process: u32, key: &str) -> Result<u64, HarnessError> {
     let text = read(process, "status")?;
     let line = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'));
     let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok());
