@@ -47,6 +47,15 @@ impl Running {
         Self { folder, daemon }
     }
 
+    /// Ends the daemon as a power cut would, and starts it again.
+    fn cut_off(self) -> Self {
+        let Self { folder, daemon } = self;
+        daemon.kill();
+        let config = folder.path().join("tidegate.toml");
+        let daemon = Daemon::run(["--config".as_ref(), config.as_os_str()], folder.path()).unwrap();
+        Self { folder, daemon }
+    }
+
     fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join("plugins").join(name)
     }
@@ -193,6 +202,39 @@ async fn plugins_are_steered_from_the_command_line() {
     assert_eq!(mine["source_lacks"], Value::Null);
     let (_, said) = running.plugin(&["list"]);
     assert!(said.contains("not used, for no [plugin.…] table names it: ") && said.contains("spare.wasm"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "compiles a policy several times, and kills the daemon"]
+async fn a_daemon_that_is_killed_in_the_middle_of_a_swap_starts_with_one_whole_version() {
+    let host = Scenario::of([short_of_three("orders")]).start().await;
+    let mut running = Running::with("plugins-killed", host.url(), &version(10));
+    running.mine_is("it starts", |mine| mine["active"] == digest(&version(10))).await;
+    // Before the file is seen, while it is compiled, and one that was compiled before: while it comes into service.
+    for (number, after) in [(11, 0), (12, 150), (11, 100)] {
+        let next = version(number);
+        running.place(&next);
+        tokio::time::sleep(Duration::from_millis(after)).await;
+        running = running.cut_off();
+        let mine = running.mine_is("it starts again", |mine| mine["active"] == digest(&next)).await;
+        assert_eq!(mine["state"], "active", "{after} ms: {mine:#}");
+        let versions = mine["versions"].as_array().unwrap();
+        assert_eq!(versions.iter().filter(|version| version["state"] == "active").count(), 1, "{after} ms: {mine:#}");
+    }
+    // Half a file lies there when it starts again: nothing decides, and it says why; then the whole one comes.
+    let whole = version(20);
+    fs::write(running.path("mine.wasm"), &whole[..whole.len() / 2]).unwrap();
+    let folder = running.folder.path().to_owned();
+    let log = running.daemon.log().unwrap();
+    assert!(!log.contains("panicked"), "{log}");
+    let Running { folder: kept, daemon } = running;
+    daemon.kill();
+    let refused = Daemon::run(["--config".as_ref(), folder.join("tidegate.toml").as_os_str()], kept.path());
+    assert!(refused.is_err(), "there is no policy at all");
+    fs::write(folder.join("plugins/mine.wasm"), &whole).unwrap();
+    let daemon = Daemon::run(["--config".as_ref(), folder.join("tidegate.toml").as_os_str()], kept.path()).unwrap();
+    let running = Running { folder: kept, daemon };
+    running.mine_is("it is whole again", |mine| mine["active"] == digest(&whole)).await;
 }
 
 /// The same bytes, with another text of the same length wherever the first one stands.
