@@ -1,6 +1,5 @@
 //! From a configuration to the state store in service.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -12,7 +11,7 @@ use tracing::{info, warn};
 use crate::config::{Config, Keeper, StateStoreConfig};
 use crate::daemon::StartError;
 use crate::metrics::Metrics;
-use crate::plugin::{Limits, Runtime, Source, SqlGrant, StateStoreError, WasmStateStore};
+use crate::plugin::{Grants, Limits, Runtime, Source, StateStoreError, WasmStateStore};
 use crate::state::{MemoryStateStore, Outages, StateStore};
 
 /// The name of the state store's plugin in logs and metrics.
@@ -75,22 +74,22 @@ async fn plugin(
     metrics: &Arc<Metrics>,
 ) -> Result<Option<WasmStateStore>, StartError> {
     let Keeper::Plugin(source) = &store.source else { return Ok(None) };
-    let databases = store.databases(&config.folder)?;
+    let grants = store.grant.grants(NAME, &config.folder)?;
     let source = source.relative_to(&config.plugin_folder());
-    let plugin = load(source, databases, runtime.clone(), Arc::clone(metrics)).await?;
+    let plugin = load(source, store.limits(), grants, runtime.clone(), Arc::clone(metrics)).await?;
     plugin.try_out().await.map_err(StateStoreError::Trial)?;
     Ok(Some(plugin))
 }
 
 async fn load(
     source: Source,
-    databases: BTreeMap<String, SqlGrant>,
+    limits: Limits,
+    grants: Grants,
     runtime: Runtime,
     metrics: Arc<Metrics>,
 ) -> Result<WasmStateStore, StartError> {
-    let compiling = tokio::task::spawn_blocking(move || {
-        WasmStateStore::load(NAME, &source, Limits::of_state_store(), &databases, &runtime, metrics)
-    });
+    let compiling =
+        tokio::task::spawn_blocking(move || WasmStateStore::load(NAME, &source, limits, grants, &runtime, metrics));
     Ok(compiling.await??)
 }
 

@@ -85,7 +85,7 @@ fn a_policy_that_is_none_is_told_apart() {
     let said = failure(&["check", "--cluster", "http://localhost:1", "--policy", "nowhere.wasm"], 1);
     assert_says(&said, &["failed to read", "nowhere.wasm"]);
     let said = failure(&["check", "--cluster", "http://localhost:1", "--policy", "bundled:nothing"], 1);
-    assert_says(&said, &["no bundled plugin `nothing`", "default-policy"]);
+    assert_says(&said, &["no policy `nothing` is bundled", "default-policy"]);
 }
 
 #[test]

@@ -11,6 +11,7 @@ fn main() -> ExitCode {
             ("tidegate-default-policy", "TIDEGATE_DEFAULT_POLICY"),
             ("tidegate-log-handler", "TIDEGATE_LOG_HANDLER"),
             ("tidegate-sql-store", "TIDEGATE_SQL_STORE"),
+            ("tidegate-file-store", "TIDEGATE_FILE_STORE"),
         ],
         sources: &[
             "../.cargo",
@@ -21,6 +22,7 @@ fn main() -> ExitCode {
             "../default-policy",
             "../log-handler",
             "../sql-store",
+            "../file-store",
             "../../wit",
         ],
     })

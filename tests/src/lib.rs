@@ -9,5 +9,6 @@ pub mod jobs;
 pub mod native;
 pub mod process;
 pub mod simulated;
+pub mod small_disk;
 pub mod usage;
 pub mod wait;

@@ -87,6 +87,9 @@ pub struct PluginGrants {
     pub folder_write: bool,
     /// The names of its environment variables.
     pub env: Vec<String>,
+    /// Databases, as `NAME at URL`, without passwords.
+    #[serde(default)]
+    pub databases: Vec<String>,
 }
 
 /// What a plugin has used since the daemon began, over all its versions.
@@ -278,13 +281,14 @@ fn plugin(status: &PluginStatus, sources: &Sources) -> Plugin {
 
 fn grants(grants: &Grants) -> PluginGrants {
     // Destructured, so that a new kind of grant is a compile error and not a silent one.
-    let Grants { http, authorities: _, secrets, folder, env } = grants;
+    let Grants { http, authorities: _, secrets, folder, env, databases } = grants;
     PluginGrants {
         http: http.iter().map(ToString::to_string).collect(),
         secrets: secrets.iter().map(|secret| format!("{} for {}", secret.name, secret.to)).collect(),
         folder: folder.as_ref().map(|folder| folder.path.display().to_string()),
         folder_write: folder.as_ref().is_some_and(|folder| folder.write),
         env: env.iter().map(|(name, _)| name.clone()).collect(),
+        databases: databases.iter().map(|(name, database)| format!("{name} at {}", database.url)).collect(),
     }
 }
 

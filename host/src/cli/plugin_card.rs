@@ -60,13 +60,14 @@ fn or_nothing(things: &[String]) -> String {
 }
 
 fn granted(grants: &PluginGrants) -> Vec<String> {
-    let PluginGrants { http, secrets, folder, folder_write, env } = grants;
+    let PluginGrants { http, secrets, folder, folder_write, env, databases } = grants;
     let may = if *folder_write { "read and write" } else { "read" };
     let places = http.iter().map(|place| format!("requests to {place}"));
     let secrets = secrets.iter().map(|secret| format!("the secret {secret}"));
     let folder = folder.iter().map(|folder| format!("the folder {folder} to {may}"));
     let variables = env.iter().map(|name| format!("the variable {name}"));
-    places.chain(secrets).chain(folder).chain(variables).collect()
+    let databases = databases.iter().map(|database| format!("the database {database}"));
+    places.chain(secrets).chain(folder).chain(variables).chain(databases).collect()
 }
 
 fn limits(limits: &PluginLimits) -> Vec<String> {
@@ -132,6 +133,7 @@ mod tests {
                 folder: Some("/var/lib/pager".to_owned()),
                 folder_write: false,
                 env: vec!["ZONE".to_owned()],
+                databases: vec!["main at sqlite://x.db".to_owned()],
             },
             used: PluginUse { answered: 5, failed: 1, cpu_seconds: 0.25, memory_peak: 2 << 20, instances: 0 },
             limits: PluginLimits {
@@ -155,7 +157,7 @@ mod tests {
             "out of service  it cannot be loaded",
             "asks for        wasi:http/outgoing-handler@0.2.6",
             "is granted      requests to hooks.internal:443, the secret TOKEN for hooks.internal:443, \
-             the folder /var/lib/pager to read, the variable ZONE",
+             the folder /var/lib/pager to read, the variable ZONE, the database main at sqlite://x.db",
             "deadline 1.5s, memory 64 MiB, 100 table elements",
             "8 requests at a time of 1 MiB and 10s each",
             "has used        6 calls, 1 of them failed; 0.250 s on a processor; at most 2 MiB in one instance",

@@ -61,14 +61,6 @@ pub enum ConfigError {
         /// What is wrong, and what to do.
         reason: String,
     },
-    /// A database of `[state-store]` cannot be meant.
-    #[error("database `{name}` in [state-store]: {reason}")]
-    Database {
-        /// Under which name it is granted.
-        name: String,
-        /// What to do about it.
-        reason: String,
-    },
     /// A setting of a cluster cannot be used.
     #[error("`{setting}` of cluster `{cluster}`: {reason}")]
     Cluster {

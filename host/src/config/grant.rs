@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Deserializer, de};
 
-use super::ConfigError;
+use super::{ConfigError, SqlConfig};
 use crate::plugin::{Endpoint, Folder, Grants, Secret};
 
 /// The `grant` of a plugin. Nothing is reachable without.
@@ -25,9 +25,8 @@ pub struct GrantConfig {
     pub fs: Option<FolderConfig>,
     /// Environment variables of the host that it sees.
     pub env: Vec<String>,
-    /// Named database connections; not served yet.
-    #[serde(deserialize_with = "not_served")]
-    pub sql: (),
+    /// Databases by the names under which it opens them.
+    pub sql: BTreeMap<String, SqlConfig>,
 }
 
 /// One of the `secrets`.
@@ -65,7 +64,7 @@ impl GrantConfig {
     /// # Errors
     /// When something that is granted is not where it should be, or settings contradict each other.
     pub fn grants(&self, plugin: &str, folder: &Path) -> Result<Grants, ConfigError> {
-        let Self { http, ca, secrets, fs: files, env: variables, sql: () } = self;
+        let Self { http, ca, secrets, fs: files, env: variables, sql } = self;
         let wrong = |setting, reason| ConfigError::Plugin { plugin: plugin.to_owned(), setting, reason };
         let variable = |setting, name: &str| {
             env::var(name).map_err(|_| wrong(setting, format!("the environment variable `{name}` is not set")))
@@ -111,6 +110,10 @@ impl GrantConfig {
                 .iter()
                 .map(|name| Ok((name.clone(), variable("grant.env", name)?)))
                 .collect::<Result<_, ConfigError>>()?,
+            databases: sql
+                .iter()
+                .map(|(name, database)| Ok((name.clone(), database.grant(plugin, name, folder)?)))
+                .collect::<Result<_, ConfigError>>()?,
         })
     }
 }
@@ -122,11 +125,6 @@ fn endpoint<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Endpoint, D::E
 fn endpoints<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Endpoint>, D::Error> {
     let texts = Vec::<String>::deserialize(deserializer)?;
     texts.iter().map(|text| text.parse().map_err(de::Error::custom)).collect()
-}
-
-fn not_served<'de, D: Deserializer<'de>>(deserializer: D) -> Result<(), D::Error> {
-    de::IgnoredAny::deserialize(deserializer)?;
-    Err(de::Error::custom("`sql` cannot be granted yet: no plugin is given database connections"))
 }
 
 #[cfg(test)]
@@ -165,7 +163,7 @@ mod tests {
     fn what_cannot_be_granted_is_refused_with_words() {
         for (text, words) in [
             ("http = ['hooks']", "`hooks` is no place for requests"),
-            ("sql = { main = 'sqlite://x' }", "`sql` cannot be granted yet"),
+            ("sql = { main = 'oracle://x' }", "`grant.sql` of plugin `pager`: database `main`: this is no database"),
             ("ca = '/ca.pem'", "say with `http` where they may go"),
             ("env = ['TIDEGATE_NOT_SET']", "`TIDEGATE_NOT_SET` is not set"),
             ("fs = { path = '/not/there' }", "`/not/there` is no folder"),

@@ -12,6 +12,7 @@ mod options;
 mod plugin;
 mod plugins;
 mod span;
+mod sql;
 mod state_store;
 
 pub use admin::{AdminConfig, Token};
@@ -26,7 +27,8 @@ pub use options::parse_option;
 pub use plugin::{PluginConfig, Role};
 pub use plugins::PluginsConfig;
 pub use span::Span;
-pub use state_store::{Keeper, SqlConfig, StateStoreConfig, StateStoreGrant};
+pub use sql::SqlConfig;
+pub use state_store::{Keeper, StateStoreConfig};
 
 /// Every setting with its default, commented; what `tidegate run` works with where a file says nothing.
 pub const DEFAULTS: &str = include_str!("default.toml");

@@ -1,17 +1,14 @@
 //! `[state-store]`: where the state of jobs is kept.
 
 use std::collections::BTreeMap;
-use std::env;
 use std::fmt;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::Deserialize;
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{self, Deserializer, MapAccess, Visitor};
+use serde::de::{self, Deserializer};
 
-use super::{ConfigError, Span};
-use crate::plugin::{Source, SqlGrant, SqlTls};
+use super::{GrantConfig, LimitsConfig, SqlConfig};
+use crate::plugin::{Limits, Source};
 
 /// The `[state-store]` table.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -20,9 +17,12 @@ pub struct StateStoreConfig {
     /// Who keeps it.
     #[serde(deserialize_with = "keeper")]
     pub source: Keeper,
-    /// What a plugin may reach.
+    /// What a plugin may touch.
     #[serde(default)]
-    pub grant: StateStoreGrant,
+    pub grant: GrantConfig,
+    /// What a call of a plugin may use.
+    #[serde(default)]
+    pub limits: LimitsConfig,
 }
 
 /// Who keeps state.
@@ -43,115 +43,22 @@ impl fmt::Display for Keeper {
     }
 }
 
-/// The `grant` of a state store.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
-pub struct StateStoreGrant {
-    /// Databases by the names under which the plugin opens them.
-    pub sql: BTreeMap<String, SqlConfig>,
-}
-
-/// A database: its URL, or a table with that and how to get in.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SqlConfig(SqlTable);
-
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct SqlTable {
-    url: String,
-    password_env: Option<String>,
-    password_file: Option<PathBuf>,
-    tls: Option<TlsWord>,
-    ca: Option<PathBuf>,
-    timeout: Option<Span>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum TlsWord {
-    Off,
-    Require,
-    Verify,
-}
-
 impl StateStoreConfig {
     /// State that ends with the process.
     pub fn memory() -> Self {
-        Self { source: Keeper::Memory, grant: StateStoreGrant::default() }
+        Self { source: Keeper::Memory, grant: GrantConfig::default(), limits: LimitsConfig::default() }
     }
 
     /// The bundled store over an SQLite file.
     pub fn sqlite(file: &Path) -> Self {
         let main = SqlConfig::at(format!("sqlite://{}", file.display()));
-        let grant = StateStoreGrant { sql: BTreeMap::from([("main".to_owned(), main)]) };
-        Self { source: Keeper::Plugin(Source::Bundled("sql".to_owned())), grant }
+        let grant = GrantConfig { sql: BTreeMap::from([("main".to_owned(), main)]), ..GrantConfig::default() };
+        Self { source: Keeper::Plugin(Source::Bundled("sql".to_owned())), grant, limits: LimitsConfig::default() }
     }
 
-    /// The databases that are granted. Reads passwords from the environment and from files.
-    ///
-    /// # Errors
-    /// When a URL cannot be meant, or a password is not where it should be.
-    pub fn databases(&self, folder: &Path) -> Result<BTreeMap<String, SqlGrant>, ConfigError> {
-        let databases = self.grant.sql.iter();
-        databases.map(|(name, database)| Ok((name.clone(), database.grant(name, folder)?))).collect()
-    }
-}
-
-impl SqlConfig {
-    /// A database of which there is nothing to say but where it is.
-    pub fn at(url: impl Into<String>) -> Self {
-        let url = url.into();
-        Self(SqlTable { url, password_env: None, password_file: None, tls: None, ca: None, timeout: None })
-    }
-
-    fn grant(&self, name: &str, folder: &Path) -> Result<SqlGrant, ConfigError> {
-        let wrong = |reason: String| ConfigError::Database { name: name.to_owned(), reason };
-        let SqlTable { url, password_env, password_file, tls, ca, timeout } = &self.0;
-        let mut grant = SqlGrant::new(url, folder).map_err(|error| wrong(error.to_string()))?;
-        grant.password = match (password_env, password_file) {
-            (None, None) => None,
-            (Some(name), None) => {
-                Some(env::var(name).map_err(|_| wrong(format!("the environment variable `{name}` is not set")))?)
-            }
-            (None, Some(file)) => {
-                let path = folder.join(file);
-                let text = fs::read_to_string(&path).map_err(|source| ConfigError::Read { path, source })?;
-                Some(text.trim_end_matches(['\r', '\n']).to_owned())
-            }
-            _ => return Err(wrong("give one of `password-env` and `password-file`".to_owned())),
-        };
-        grant.tls = tls.map(|word| match word {
-            TlsWord::Off => SqlTls::Off,
-            TlsWord::Require => SqlTls::Require,
-            TlsWord::Verify => SqlTls::Verify,
-        });
-        grant.ca = ca.as_ref().map(|ca| folder.join(ca));
-        grant.timeout = timeout.map(|timeout| timeout.0);
-        Ok(grant)
-    }
-}
-
-impl<'de> Deserialize<'de> for SqlConfig {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Read;
-
-        impl<'de> Visitor<'de> for Read {
-            type Value = SqlConfig;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a database's URL, or a table with its `url`")
-            }
-
-            fn visit_str<E: de::Error>(self, url: &str) -> Result<SqlConfig, E> {
-                Ok(SqlConfig::at(url))
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<SqlConfig, A::Error> {
-                SqlTable::deserialize(MapAccessDeserializer::new(map)).map(SqlConfig)
-            }
-        }
-
-        deserializer.deserialize_any(Read)
+    /// What a call may use: what is configured, over the defaults of state stores.
+    pub fn limits(&self) -> Limits {
+        self.limits.over(Limits::of_state_store())
     }
 }
 
@@ -164,39 +71,17 @@ fn keeper<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Keeper, D::Error
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::super::Config;
     use super::*;
 
-    fn parse(text: &str) -> Result<Config, ConfigError> {
-        Config::parse(Path::new("/etc/tidegate/tidegate.toml"), text)
-    }
-
     #[test]
-    fn a_database_is_a_url_or_a_table() {
-        let store = |grant| {
-            parse(&format!("[state-store]\nsource = \"bundled:sql\"\ngrant = {{ sql = {{ main = {grant} }} }}"))
-        };
-        let folder = Path::new("/etc/tidegate");
-        let main =
-            |grant| store(grant).unwrap().state_store.unwrap().databases(folder).map(|mut all| all.remove("main"));
-        let grant = main("\"sqlite://x.db\"").unwrap().unwrap();
-        assert_eq!(grant.file(), Some(Path::new("/etc/tidegate/x.db")));
-        let grant = main("{ url = \"mysql://me@db/x\", tls = \"verify\", ca = \"ca.pem\", timeout = \"2s\" }")
-            .unwrap()
-            .unwrap();
-        assert_eq!(grant.ca.as_deref(), Some(Path::new("/etc/tidegate/ca.pem")));
-        assert_eq!((grant.tls, grant.timeout), (Some(SqlTls::Verify), Some(std::time::Duration::from_secs(2))));
-        for (wrong, expected) in [
-            ("\"postgres://me:secret@db/x\"", "a password does not belong into the file"),
-            ("{ url = \"postgres://me@db/x\", password-env = \"NO_SUCH_VARIABLE\" }", "`NO_SUCH_VARIABLE` is not set"),
-            ("{ url = \"postgres://me@db/x\", password-env = \"A\", password-file = \"b\" }", "give one of"),
-        ] {
-            let error = main(wrong).unwrap_err().to_string();
-            assert!(error.contains(expected) && !error.contains("secret"), "{wrong}: {error}");
-        }
-        assert!(store("{ url = \"sqlite://x\", pasword-env = \"A\" }").is_err());
-        assert!(store("7").is_err());
-        let memory = parse("[state-store]\nsource = \"memory\"").unwrap();
-        assert_eq!(memory.state_store, Some(StateStoreConfig::memory()));
+    fn limits_go_over_those_of_state_stores() {
+        let parse = |text: &str| Config::parse(Path::new("/etc/tidegate.toml"), text).unwrap().state_store.unwrap();
+        let store = parse("[state-store]\nsource = \"bundled:file\"\nlimits = { deadline = \"3s\" }");
+        let expected = Limits { deadline: Duration::from_secs(3), ..Limits::of_state_store() };
+        assert_eq!(store.limits(), expected);
+        assert_eq!(parse("[state-store]\nsource = \"memory\""), StateStoreConfig::memory());
     }
 }

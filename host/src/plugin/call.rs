@@ -65,7 +65,6 @@ pub(super) struct Caller {
     runtime: Runtime,
     limits: Limits,
     granted: Granted,
-    databases: Arc<Databases>,
     turns: Semaphore,
     meter: Meter,
     /// Whether a guest waits for these calls: they must not wait for a slot in turn that such a guest has.
@@ -77,8 +76,7 @@ impl Caller {
         let turns = Semaphore::new(limits.concurrency);
         let meter = metrics.calls.meter(name);
         let name = name.to_owned();
-        let (runtime, databases) = (runtime.clone(), Arc::default());
-        Self { name, runtime, limits, granted, databases, turns, meter, is_nested: false }
+        Self { name, runtime: runtime.clone(), limits, granted, turns, meter, is_nested: false }
     }
 
     /// For a plugin that is granted nothing.
@@ -89,12 +87,6 @@ impl Caller {
     /// The same plugin, where another plugin's calls wait for its calls.
     pub(super) fn nested(self) -> Self {
         Self { is_nested: true, ..self }
-    }
-
-    /// The same plugin with these databases granted.
-    pub(super) fn with_databases(mut self, databases: Databases) -> Self {
-        self.databases = Arc::new(databases);
-        self
     }
 
     /// The plugin's name.
@@ -115,6 +107,11 @@ impl Caller {
     /// The most that a sandbox may collect of a guest's standard output.
     pub(super) fn output_limit(&self) -> usize {
         self.limits.log
+    }
+
+    /// What one call may write to files.
+    pub(super) fn quota(&self) -> Quota {
+        Quota::new(self.limits.files, self.limits.file_bytes)
     }
 
     /// What the plugin may touch.
@@ -188,10 +185,10 @@ impl Caller {
             table,
             log: self.log(job),
             extensions: None,
-            quota: Quota::new(limits.files, limits.file_bytes),
+            quota: self.quota(),
             http: WasiHttpCtx::new(),
             gate: Gate::new(&self.name, job, self.granted.http.clone(), limits),
-            databases: Arc::clone(&self.databases),
+            databases: Arc::clone(&self.granted.databases),
             transactions: Arc::default(),
             wasi,
             limits: limits.of_store(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use super::ByteSize;
+use super::{ByteSize, InvalidSqlGrant};
 
 /// A component that cannot become a plugin.
 #[derive(Debug, Error)]
@@ -27,14 +27,19 @@ pub enum LoadError {
         #[source]
         source: io::Error,
     },
-    /// A name that no bundled plugin has.
-    #[error("there is no bundled plugin `{name}`; there are: {known}")]
+    /// A name that no bundled plugin of the role has.
+    #[error("no {role} `{name}` is bundled; there are: {known}")]
     NotBundled {
+        /// What it was to be for.
+        role: String,
         /// The name asked for.
         name: String,
         /// Those that there are.
         known: String,
     },
+    /// A database is granted that cannot be meant.
+    #[error("a database cannot be granted")]
+    Database(#[from] InvalidSqlGrant),
     /// The bytes are no component at all.
     #[error("`{origin}` is no WebAssembly component: {found}")]
     NotAComponent {

@@ -14,6 +14,7 @@ use super::linked::{Linked, world};
 use super::load::{Code, Source};
 use super::view::{View, from_index};
 use super::{CallError, Limits, LoadError, Runtime, Spec};
+use crate::config::Role;
 use crate::extension::{Evaluator, ExtensionError};
 use crate::metrics::Metrics;
 use crate::model::{Evaluation, Observation, Scalar};
@@ -64,7 +65,7 @@ impl WasmEvaluator {
         runtime: &Runtime,
         metrics: Arc<Metrics>,
     ) -> Result<Self, LoadError> {
-        Self::build(name, &source.fetch()?, limits, runtime, metrics)
+        Self::build(name, &source.fetch(Role::Evaluator.name())?, limits, runtime, metrics)
     }
 
     /// Makes one of code that was read before. Compiling takes long: not for async threads.

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use tidegate_common::time::Timestamp;
-use wasmtime::component::Linker;
 
 use super::call::{Caller, State};
 use super::contract::{Contract, Given};
@@ -15,6 +14,7 @@ use super::linked::{Linked, world};
 use super::load::{Code, Source};
 use super::sandbox::Sandbox;
 use super::{CallError, Grants, Limits, LoadError, Runtime, Spec};
+use crate::config::Role;
 use crate::event::{EventHandler, HandlerError};
 use crate::metrics::Metrics;
 use crate::model::{EventKind, JobEvent};
@@ -25,7 +25,10 @@ mod bindings {
         world: "tidegate:event-handler/event-handler",
         imports: { default: async | trappable },
         exports: { default: async },
-        with: { "tidegate:host/log": crate::plugin::log::bindings::tidegate::host::log },
+        with: {
+            "tidegate:host/log": crate::plugin::log::bindings::tidegate::host::log,
+            "tidegate:host/sql": crate::plugin::sql::bindings::tidegate::host::sql,
+        },
     });
 }
 
@@ -38,7 +41,7 @@ world!(
         package: "tidegate:event-handler",
         version: "0.1",
         export: "handler",
-        imports: &["tidegate:types/types", "tidegate:host/log"],
+        imports: &["tidegate:types/types", "tidegate:host/log", "tidegate:host/sql"],
     }
 );
 
@@ -60,7 +63,7 @@ impl WasmEventHandler {
         runtime: &Runtime,
         metrics: Arc<Metrics>,
     ) -> Result<Self, LoadError> {
-        Self::build(name, &source.fetch()?, limits, grants, runtime, metrics)
+        Self::build(name, &source.fetch(Role::EventHandler.name())?, limits, grants, runtime, metrics)
     }
 
     /// Makes one of code that was read before. Compiling takes long: not for async threads.
@@ -77,15 +80,12 @@ impl WasmEventHandler {
     ) -> Result<Self, LoadError> {
         let granted = Granted::new(grants)?;
         let has_http = granted.http.is_some();
-        let link = |linker: &mut Linker<State>| {
-            files::link(linker)?;
-            if has_http {
-                wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)?;
-            }
-            Ok(())
-        };
         let caller = Caller::new(name, runtime, limits, granted, &metrics);
-        Ok(Self { linked: Linked::granted(caller, code, Given::ByGrant { http: has_http }, link)? })
+        Ok(Self {
+            linked: Linked::granted(caller, code, Given::ByGrant { http: has_http }, |linker| {
+                files::link_granted(linker, has_http)
+            })?,
+        })
     }
 
     /// Hands over no events at all, to see whether the handler starts.

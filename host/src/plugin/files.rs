@@ -26,13 +26,22 @@ struct Files<'a> {
 }
 
 /// Puts this in the place of wasmtime's own interface.
-pub(super) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     linker.allow_shadowing(true);
     add_to_linker::<State, HasFiles>(linker, |state| {
         let quota = state.quota.clone();
         Files { wasi: state.filesystem(), quota }
     })?;
     linker.allow_shadowing(false);
+    Ok(())
+}
+
+/// For plugins with grants: this, and requests where they may be sent anywhere.
+pub(super) fn link_granted(linker: &mut Linker<State>, has_http: bool) -> wasmtime::Result<()> {
+    link(linker)?;
+    if has_http {
+        wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)?;
+    }
     Ok(())
 }
 

@@ -15,6 +15,7 @@ use super::load::{Code, Source};
 use super::log::clean;
 use super::view::{View, from_proposal, into_proposal};
 use super::{CallError, Limits, LoadError, Runtime, Spec};
+use crate::config::Role;
 use crate::extension::{ExtensionError, Filter};
 use crate::metrics::Metrics;
 use crate::model::{Evaluation, FilterOutcome, Observation, Proposal};
@@ -69,7 +70,7 @@ impl WasmFilter {
         runtime: &Runtime,
         metrics: Arc<Metrics>,
     ) -> Result<Self, LoadError> {
-        Self::build(name, &source.fetch()?, limits, runtime, metrics)
+        Self::build(name, &source.fetch(Role::Filter.name())?, limits, runtime, metrics)
     }
 
     /// Makes one of code that was read before. Compiling takes long: not for async threads.

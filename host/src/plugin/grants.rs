@@ -1,11 +1,13 @@
 //! What the operator lets a plugin touch. Without a grant a plugin reaches nothing but its log.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::LoadError;
 use super::http::{Client, Endpoint};
+use super::sql::{Databases, SqlGrant};
 
 /// The grants of one plugin. The default is none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -20,6 +22,8 @@ pub struct Grants {
     pub folder: Option<Folder>,
     /// Its environment variables.
     pub env: Vec<(String, String)>,
+    /// Databases by the names under which it opens them.
+    pub databases: BTreeMap<String, SqlGrant>,
 }
 
 /// A folder that a plugin may use.
@@ -54,15 +58,16 @@ pub(super) struct Granted {
     pub(super) http: Option<Arc<Client>>,
     pub(super) folder: Option<Folder>,
     pub(super) env: Vec<(String, String)>,
+    pub(super) databases: Arc<Databases>,
 }
 
 impl Granted {
-    /// Reads certificates, opens no connection and no folder.
+    /// Reads certificates, opens no connection and no folder. Belongs to the runtime that it is made in.
     pub(super) fn new(grants: Grants) -> Result<Self, LoadError> {
-        let Grants { http, authorities, secrets, folder, env } = grants;
+        let Grants { http, authorities, secrets, folder, env, databases } = grants;
         let http =
             if http.is_empty() { None } else { Some(Arc::new(Client::new(http, secrets, authorities.as_deref())?)) };
-        Ok(Self { http, folder, env })
+        Ok(Self { http, folder, env, databases: Arc::new(Databases::new(&databases)?) })
     }
 }
 

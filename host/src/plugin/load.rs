@@ -65,26 +65,34 @@ impl Source {
         }
     }
 
-    /// Reads it as it is now. Not for async threads.
+    /// Reads it as it is now: a plugin for `role`, in the words of configurations. Not for async threads.
     ///
     /// # Errors
     /// When there is no such file, or no such bundled plugin.
-    pub fn fetch(&self) -> Result<Code, LoadError> {
-        let bytes = self.read()?;
+    pub fn fetch(&self, role: &str) -> Result<Code, LoadError> {
+        let bytes = self.read(role)?;
         Ok(Code::new(self.clone(), bytes))
     }
 
-    fn read(&self) -> Result<Vec<u8>, LoadError> {
+    fn read(&self, role: &str) -> Result<Vec<u8>, LoadError> {
         match self {
-            Self::Bundled(name) => tidegate_bundled::by_name(name).map(<[u8]>::to_vec).ok_or_else(|| {
-                let known: Vec<&str> = tidegate_bundled::NAMES.iter().map(|(name, _)| *name).collect();
-                LoadError::NotBundled { name: name.clone(), known: known.join(", ") }
-            }),
+            Self::Bundled(name) => {
+                tidegate_bundled::find(role, name).map(<[u8]>::to_vec).ok_or_else(|| not_bundled(role, name))
+            }
             Self::File(path) => {
                 fs::read(path).map_err(|source| LoadError::Read { path: path.display().to_string(), source })
             }
         }
     }
+}
+
+fn not_bundled(role: &str, name: &str) -> LoadError {
+    let all = tidegate_bundled::ALL;
+    let of_role: Vec<&str> = all.iter().filter(|known| known.role == role).map(|known| known.name).collect();
+    let of_role = if of_role.is_empty() { "none".to_owned() } else { of_role.join(", ") };
+    let instead = all.iter().find(|known| known.name == name).map(|known| known.role);
+    let instead = instead.map_or_else(String::new, |instead| format!(" (`bundled:{name}` is a {instead})"));
+    LoadError::NotBundled { role: role.to_owned(), name: name.to_owned(), known: format!("{of_role}{instead}") }
 }
 
 /// What a plugin is made of, as it was read once.
@@ -177,6 +185,22 @@ mod tests {
         }
         for wrong in ["", "https://x/y.wasm", "oci://r/x"] {
             assert!(wrong.parse::<Source>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_bundled_plugin_has_one_role() {
+        let fetch = |role, name: &str| Source::Bundled(name.to_owned()).fetch(role);
+        assert!(fetch("state-store", "file").is_ok());
+        for (role, name, expected) in [
+            (
+                "state-store",
+                "log",
+                "no state-store `log` is bundled; there are: sql, file (`bundled:log` is a event-handler)",
+            ),
+            ("filter", "nothing", "no filter `nothing` is bundled; there are: none"),
+        ] {
+            assert_eq!(fetch(role, name).unwrap_err().to_string(), expected);
         }
     }
 

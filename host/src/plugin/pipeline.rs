@@ -123,7 +123,7 @@ impl Workshop {
     /// Loads what the host carries, to have it at hand when something fails.
     pub(super) async fn bundled<K: Kind>(&self, spec: &Spec, carried: &Spec) -> Result<Arc<Version<K>>, SteerError> {
         let failed = |source| SteerError::Load { plugin: spec.name.clone(), source };
-        let code = carried.source.fetch().map_err(failed)?;
+        let code = carried.source.fetch(spec.role.name()).map_err(failed)?;
         let digest = code.digest;
         let carried = Arc::new(Spec { name: spec.name.clone(), ..carried.clone() });
         let plugin = self.make::<K>(&carried, code).await?;

@@ -17,6 +17,7 @@ use super::load::{Code, Source};
 use super::log::clean;
 use super::view::View;
 use super::{CallError, Limits, LoadError, Runtime, Spec};
+use crate::config::Role;
 use crate::control::{Difference, ExtensionPlugins, RehearsalError, Table, rehearse};
 use crate::extension::Extensions;
 use crate::metrics::Metrics;
@@ -86,7 +87,7 @@ impl WasmPolicy {
         runtime: &Runtime,
         metrics: Arc<Metrics>,
     ) -> Result<Self, LoadError> {
-        Self::build(name, &source.fetch()?, limits, runtime, metrics)
+        Self::build(name, &source.fetch(Role::Policy.name())?, limits, runtime, metrics)
     }
 
     /// Makes one of code that was read before. Compiling takes long: not for async threads.

@@ -184,8 +184,8 @@ impl Registry {
     async fn offer_source(&self, name: &str, eagerness: Eagerness) -> Result<Offer, SteerError> {
         let slot = self.known(name)?;
         let _turn = self.workshop.turn.lock().await;
-        let source = slot.steered().spec().source.clone();
-        let code = fetch(name, source).await?;
+        let spec = slot.steered().spec();
+        let code = fetch(&spec).await?;
         slot.steered().offer(&self.workshop, code, eagerness).await
     }
 
@@ -332,7 +332,8 @@ fn table(slots: &BTreeMap<String, AnySlot>, metrics: &Arc<Metrics>) -> Table {
     table
 }
 
-pub(super) async fn fetch(name: &str, source: Source) -> Result<Code, SteerError> {
-    let fetched = tokio::task::spawn_blocking(move || source.fetch()).await?;
-    fetched.map_err(|source| SteerError::Load { plugin: name.to_owned(), source })
+pub(super) async fn fetch(spec: &Spec) -> Result<Code, SteerError> {
+    let (source, role) = (spec.source.clone(), spec.role);
+    let fetched = tokio::task::spawn_blocking(move || source.fetch(role.name())).await?;
+    fetched.map_err(|source| SteerError::Load { plugin: spec.name.clone(), source })
 }

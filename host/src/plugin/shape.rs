@@ -290,7 +290,7 @@ mod tests {
     #[test]
     fn the_bundled_plugins_have_every_type_of_their_contracts() {
         let engine = Engine::default();
-        for (name, bytes) in tidegate_bundled::NAMES {
+        for tidegate_bundled::Bundled { name, bytes, .. } in tidegate_bundled::ALL {
             let component = Component::new(&engine, bytes).unwrap();
             assert_eq!(difference(&engine, &component), None, "{name}");
         }

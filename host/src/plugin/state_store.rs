@@ -14,12 +14,12 @@ use wasmtime::component::ResourceAny;
 use super::call::{Caller, State, close_log};
 use super::contract::{Contract, Given};
 use super::files;
+use super::grants::Granted;
 use super::linked::{Linked, world};
 use super::load::Source;
 use super::output::Output;
 use super::sandbox::Sandbox;
-use super::sql::{Databases, SqlGrant};
-use super::{CallError, InvalidSqlGrant, Limits, LoadError, Runtime};
+use super::{CallError, Grants, Limits, LoadError, Runtime};
 use crate::causes::in_one_text;
 use crate::metrics::{Alive, Metrics};
 use crate::state::{StateKey, StateStore, StoreError, StoreFailure};
@@ -50,6 +50,9 @@ world!(
     }
 );
 
+/// Its word in `bundled:<name>`.
+const ROLE: &str = "state-store";
+
 /// Requests that wait for their turn. More than that wait at the door.
 const WAITING: usize = 64;
 
@@ -72,9 +75,6 @@ pub enum StateStoreError {
     /// It failed when it was started on trial.
     #[error("the state store does not start")]
     Trial(#[source] CallError),
-    /// A database is granted that cannot be meant.
-    #[error("a database cannot be granted")]
-    Grant(#[from] InvalidSqlGrant),
 }
 
 impl WasmStateStore {
@@ -86,12 +86,16 @@ impl WasmStateStore {
         name: &str,
         source: &Source,
         limits: Limits,
-        databases: &BTreeMap<String, SqlGrant>,
+        grants: Grants,
         runtime: &Runtime,
         metrics: Arc<Metrics>,
     ) -> Result<Self, StateStoreError> {
-        let caller = Caller::pure(name, runtime, limits, &metrics).with_databases(Databases::new(databases)?);
-        let linked = Linked::granted(caller, &source.fetch()?, Given::ByGrant { http: false }, files::link)?;
+        let granted = Granted::new(grants)?;
+        let has_http = granted.http.is_some();
+        let caller = Caller::new(name, runtime, limits, granted, &metrics);
+        let given = Given::ByGrant { http: has_http };
+        let linked =
+            Linked::granted(caller, &source.fetch(ROLE)?, given, |linker| files::link_granted(linker, has_http))?;
         let parts = Arc::new(linked);
         let (requests, waiting) = mpsc::channel(WAITING);
         tokio::spawn(serve(Arc::clone(&parts), waiting));
@@ -267,6 +271,7 @@ async fn with_instance<T>(
     let _running = caller.runtime().running();
     let Instance { store, guest, output, stores, _alive } = &mut instance;
     store.data_mut().log = caller.log(job);
+    store.data_mut().quota = caller.quota();
     let call = caller.within_deadline(store, async |store| {
         let guest = guest.tidegate_state_store_stores();
         work(&mut Calls { store, guest }, stores).await
@@ -281,7 +286,10 @@ async fn with_instance<T>(
     close_log(store, output);
     match answer {
         Ok(answer) => {
-            *place = Some(instance);
+            // What it holds of a place that is gone, such as a folder, may be of no use when the place is back.
+            if !matches!(answer, Err(wit::Failure::Unavailable(_))) {
+                *place = Some(instance);
+            }
             answer.map_err(from_failure)
         }
         Err(error) => {

@@ -216,6 +216,6 @@ async fn try_fill<K: Kind>(workshop: &Workshop, slot: &Slot<K>, spec: &Spec, car
         let bundled = workshop.bundled::<K>(spec, carried).await?;
         slot.book().bundled = Some(bundled);
     }
-    let code = fetch(&spec.name, spec.source.clone()).await?;
+    let code = fetch(spec).await?;
     workshop.offer(slot, code, Eagerness::Always).await.map(drop)
 }

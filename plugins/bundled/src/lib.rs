@@ -9,13 +9,32 @@ pub const LOG_HANDLER: &[u8] = include_bytes!(env!("TIDEGATE_LOG_HANDLER"));
 /// The state store that keeps state in a database.
 pub const SQL_STORE: &[u8] = include_bytes!(env!("TIDEGATE_SQL_STORE"));
 
-/// The component that a configuration calls `bundled:<name>`.
-pub fn by_name(name: &str) -> Option<&'static [u8]> {
-    NAMES.iter().find(|(known, _)| *known == name).map(|(_, bytes)| *bytes)
+/// The state store that keeps state in files.
+pub const FILE_STORE: &[u8] = include_bytes!(env!("TIDEGATE_FILE_STORE"));
+
+/// A bundled component.
+#[derive(Clone, Copy, Debug)]
+pub struct Bundled {
+    /// What it is for, in the words of configurations.
+    pub role: &'static str,
+    /// Its name in configurations, behind `bundled:`. The same name may stand for another component in another role.
+    pub name: &'static str,
+    /// The component.
+    pub bytes: &'static [u8],
 }
 
-/// Every bundled component, by the name that configurations use.
-pub const NAMES: [(&str, &[u8]); 3] = [("default-policy", DEFAULT_POLICY), ("log", LOG_HANDLER), ("sql", SQL_STORE)];
+/// Every bundled component.
+pub const ALL: [Bundled; 4] = [
+    Bundled { role: "policy", name: "default-policy", bytes: DEFAULT_POLICY },
+    Bundled { role: "event-handler", name: "log", bytes: LOG_HANDLER },
+    Bundled { role: "state-store", name: "sql", bytes: SQL_STORE },
+    Bundled { role: "state-store", name: "file", bytes: FILE_STORE },
+];
+
+/// The component that `bundled:<name>` is in a role.
+pub fn find(role: &str, name: &str) -> Option<&'static [u8]> {
+    ALL.iter().find(|bundled| bundled.role == role && bundled.name == name).map(|bundled| bundled.bytes)
+}
 
 #[cfg(test)]
 mod tests {
@@ -23,10 +42,10 @@ mod tests {
 
     #[test]
     fn every_bundled_plugin_is_a_component() {
-        for (name, bytes) in NAMES {
+        for Bundled { role, name, bytes } in ALL {
             assert_eq!(bytes.get(..8), Some(b"\0asm\x0d\0\x01\0".as_slice()), "{name}");
-            assert_eq!(by_name(name), Some(bytes));
+            assert_eq!(find(role, name), Some(bytes), "each role and name is there once");
         }
-        assert_eq!(by_name("nothing"), None);
+        assert_eq!(find("policy", "log"), None);
     }
 }

@@ -101,7 +101,8 @@ fn plugin(address: &str, arguments: &[&str]) -> (bool, String) {
 }
 
 fn bundled(name: &str) -> Vec<u8> {
-    tidegate_bundled::by_name(name).unwrap().to_vec()
+    let found = tidegate_bundled::ALL.iter().find(|bundled| bundled.name == name);
+    found.unwrap().bytes.to_vec()
 }
 
 /// The bundled policy, as another version that does the same.

@@ -22,11 +22,11 @@ static COMPILED: LazyLock<TempDir> = LazyLock::new(|| tempfile::tempdir().unwrap
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::with_cache(&COMPILED.path().join("compiled")).unwrap());
 
 fn bundled() -> Code {
-    Source::Bundled("default-policy".to_owned()).fetch().unwrap()
+    Source::Bundled("default-policy".to_owned()).fetch("policy").unwrap()
 }
 
 fn hostile() -> Code {
-    Source::File(env!("TIDEGATE_HOSTILE_POLICY").into()).fetch().unwrap()
+    Source::File(env!("TIDEGATE_HOSTILE_POLICY").into()).fetch("policy").unwrap()
 }
 
 /// The same component in other bytes: a custom section more.
@@ -102,7 +102,7 @@ async fn what_is_no_policy_never_comes_into_service_and_says_why() {
     let (registry, _) = registry(Vec::new()).await;
     let good = status(&registry, "default-policy").active.unwrap();
     let truncated = bundled().bytes()[..5000].to_vec();
-    let handler = Source::Bundled("log".to_owned()).fetch().unwrap().bytes().to_vec();
+    let handler = Source::Bundled("log".to_owned()).fetch("event-handler").unwrap().bytes().to_vec();
     for (bytes, words) in [
         (truncated, "cannot be compiled"),
         (b"text".to_vec(), "does not start as one"),
@@ -138,7 +138,7 @@ async fn a_policy_that_fails_its_rehearsal_never_decides() {
 #[tokio::test]
 async fn a_policy_that_traps_while_it_is_started_never_comes_into_service() {
     let (registry, metrics) = registry(Vec::new()).await;
-    let code = Source::File(env!("TIDEGATE_HOSTILE_START").into()).fetch().unwrap();
+    let code = Source::File(env!("TIDEGATE_HOSTILE_START").into()).fetch("policy").unwrap();
     let error = registry.offer("default-policy", code).await.unwrap_err();
     let SteerError::Trial { source, .. } = &error else { panic!("{error}") };
     assert_eq!(source.kind(), "trap");
@@ -305,7 +305,7 @@ async fn a_shadow_decides_and_never_acts() {
 async fn damaged_compiled_code_is_compiled_again() {
     let folder = tempfile::tempdir().unwrap();
     let load = |runtime: &Runtime| {
-        let code = Source::Bundled("log".to_owned()).fetch().unwrap();
+        let code = Source::Bundled("log".to_owned()).fetch("event-handler").unwrap();
         let (limits, grants) = (Limits::default(), Grants::default());
         WasmEventHandler::build("log", &code, limits, grants, runtime, Arc::default()).unwrap()
     };
@@ -336,7 +336,7 @@ fn extension(name: &str, role: Role, path: &str) -> Spec {
 }
 
 fn relabelled_file(path: &str, label: u8) -> Code {
-    relabelled(&Source::File(path.into()).fetch().unwrap(), label)
+    relabelled(&Source::File(path.into()).fetch("policy").unwrap(), label)
 }
 
 #[tokio::test]

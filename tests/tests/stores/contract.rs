@@ -6,7 +6,7 @@ use futures::future::{BoxFuture, join_all};
 use tidegate::state::{MemoryStateStore, StateStore};
 use tidegate_tests::database::{MariaDb, Postgres};
 
-use crate::stores::{Entries, entries, key, save, sql, sqlite};
+use crate::stores::{Entries, entries, file, key, save, sql, sqlite};
 
 /// Opens the store: each time an instance that knows nothing of those before, over the same place.
 type Open<'a> = dyn Fn() -> BoxFuture<'a, Arc<dyn StateStore>> + 'a;
@@ -97,6 +97,12 @@ async fn memory_keeps_to_the_contract() {
         Box::pin(async move { store as Arc<dyn StateStore> })
     })
     .await;
+}
+
+#[tokio::test]
+async fn files_keep_to_the_contract() {
+    let folder = tempfile::tempdir().unwrap();
+    keeps_to_the_contract(&|| Box::pin(file(folder.path()))).await;
 }
 
 #[tokio::test]

@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a test whose world cannot be set up has failed")]
 
 mod contract;
+mod files;
+mod full_disk;
 mod java;
 mod outage;
 mod restart;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use tidegate::plugin::{Limits, Runtime, Source, SqlGrant, WasmStateStore};
+use tidegate::plugin::{Folder, Grants, Limits, Runtime, Source, SqlGrant, WasmStateStore};
 use tidegate::state::{StateKey, StateStore};
 
 pub(crate) fn key(cluster: &str, job: &str) -> StateKey {
@@ -25,13 +25,22 @@ pub(crate) async fn save(store: &dyn StateStore, job: &StateKey, changes: &[(&st
 
 /// The bundled store over a database, in an instance of its own.
 pub(crate) async fn sql(url: &str) -> Arc<dyn StateStore> {
+    let databases = BTreeMap::from([("main".to_owned(), SqlGrant::new(url, Path::new("/")).unwrap())]);
+    bundled("sql", Grants { databases, ..Grants::default() }).await
+}
+
+/// The bundled store over a folder, in an instance of its own.
+pub(crate) async fn file(folder: &Path) -> Arc<dyn StateStore> {
+    let folder = Folder { path: folder.to_owned(), write: true };
+    bundled("file", Grants { folder: Some(folder), ..Grants::default() }).await
+}
+
+pub(crate) async fn bundled(name: &str, grants: Grants) -> Arc<dyn StateStore> {
     static RUNTIME: OnceLock<Runtime> = OnceLock::new();
     let runtime =
         RUNTIME.get_or_init(|| Runtime::with_cache(&Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled")).unwrap());
-    let grants = BTreeMap::from([("main".to_owned(), SqlGrant::new(url, Path::new("/")).unwrap())]);
-    let source = Source::Bundled("sql".to_owned());
-    let store =
-        WasmStateStore::load("sql", &source, Limits::of_state_store(), &grants, runtime, Arc::default()).unwrap();
+    let source = Source::Bundled(name.to_owned());
+    let store = WasmStateStore::load(name, &source, Limits::of_state_store(), grants, runtime, Arc::default()).unwrap();
     store.try_out().await.unwrap();
     Arc::new(store)
 }
