@@ -176,6 +176,9 @@ async fn over_tls_only_an_authority_that_is_granted_is_trusted() {
     ] {
         assert_eq!(said(&handler, "get", &format!("https://{place}/")).await, expected, "{place}");
     }
+    let unsecured = http_handler(limits(), to([format!("http://{address}")])).unwrap();
+    let answer = said(&unsecured, "get", &format!("http://{address}/")).await;
+    assert!(answer.starts_with("said: failed: ErrorCode::"), "{answer}");
     let Err(LoadError::Grant { reason }) =
         http_handler(limits(), Grants { authorities: Some(b"text".to_vec()), ..to([address.to_string()]) })
     else {

@@ -110,6 +110,43 @@ async fn a_policy_that_hoards_memory_is_stopped_by_its_limit() {
     assert_refused(&harmless("hoard").await, "asked for more memory than its limit of 64 MiB");
 }
 
+/// What the host hands over lies in the guest's memory, and counts there.
+#[tokio::test]
+async fn a_policy_that_keeps_every_answer_of_the_host_is_stopped_by_its_memory() {
+    let victim = short_of_three("victim")
+        .configured("hostile.act", "hoard-answers")
+        .configured("hostile.bulk", "x".repeat(256 << 10));
+    let policy = hostile_policy_within(Duration::from_secs(20));
+    let mut host = Scenario::of([victim, short_of_three("orders")]).policy("victim", policy).start().await;
+    host.passes(2).await;
+    assert_refused(&host, "asked for more memory than its limit of 64 MiB");
+    assert!(host.records("orders").iter().all(|record| record.error.is_none()));
+}
+
+/// The host is in the middle of an answer, and the guest, asked for room for it, calls the host.
+#[tokio::test]
+async fn a_policy_that_calls_the_host_from_within_an_answer_is_stopped() {
+    assert_refused(&harmless("call-back").await, "trapped: wasm trap: cannot leave component instance");
+}
+
+#[tokio::test]
+async fn a_policy_that_takes_no_answer_is_stopped_at_its_deadline() {
+    assert_refused(&misbehaving("spin-in-an-answer", 1).await, "ran past its deadline of 500ms");
+}
+
+/// On one thread: nothing of the host waits while the guest is handed something.
+#[tokio::test]
+async fn while_one_policy_takes_no_answer_other_jobs_have_pass_after_pass() {
+    let victim = short_of_three("victim").configured("hostile.act", "spin-in-an-answer");
+    let policy = hostile_policy_within(Duration::from_secs(3));
+    let mut host = Scenario::of([victim, short_of_three("orders")]).policy("victim", policy).start().await;
+    for _ in 0..8 {
+        host.begin_pass().await;
+        host.finish_all_but(1).await;
+    }
+    assert_eq!((host.records("orders").len(), host.records("victim").len()), (8, 0));
+}
+
 #[tokio::test]
 async fn a_policy_that_panics_fails_the_pass_and_its_words_are_logged() {
     let (log, _guard) = Log::listen();

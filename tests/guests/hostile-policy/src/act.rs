@@ -15,7 +15,7 @@ use crate::bindings::exports::tidegate::policy::scaling::{
 };
 use crate::bindings::tidegate::host::log::{Level, write};
 use crate::bindings::tidegate::policy::observation::View;
-use crate::{decision, scale};
+use crate::{decision, memory, scale};
 
 /// More than one answer may carry.
 const HUGE: usize = 16 << 20;
@@ -44,6 +44,20 @@ pub(crate) fn on_view(act: &str, view: &View) -> Result<Decision, Failure> {
         "ask-without-end" => loop {
             black_box(view.vertices());
         },
+        "call-back" => {
+            memory::call_back();
+            decision(Verdict::Hold(view.names().concat()))
+        }
+        "spin-in-an-answer" => {
+            memory::spin();
+            decision(Verdict::Hold(view.names().concat()))
+        }
+        "hoard-answers" => {
+            let mut hoard = Vec::new();
+            loop {
+                hoard.push(view.options(&["hostile.bulk".to_owned()]));
+            }
+        }
         "evaluate-nan" => {
             let (current, average) = (vec![f64::NAN; vertices.len()], vec![f64::NEG_INFINITY; vertices.len()]);
             let column = Column { metric: "LOAD".to_owned(), current, average };

@@ -2,6 +2,7 @@
 //! since 1970), and afterwards scales every vertex to 2 subtasks.
 
 mod act;
+mod memory;
 
 mod bindings {
     wit_bindgen::generate!({
