@@ -241,12 +241,6 @@ flink_options! {
     TASK_OFF_HEAP_MEMORY: MemorySize = "taskmanager.memory.task.off-heap.size", MemorySize::from_bytes(0);
     /// Managed memory as a share of Flink's.
     MANAGED_MEMORY_FRACTION: f64 = "taskmanager.memory.managed.fraction", 0.4;
-    /// Network memory as a share of Flink's.
-    NETWORK_MEMORY_FRACTION: f64 = "taskmanager.memory.network.fraction", 0.1;
-    /// The least network memory.
-    NETWORK_MEMORY_MIN: MemorySize = "taskmanager.memory.network.min", MemorySize::from_bytes(64 << 20);
-    /// The most network memory.
-    NETWORK_MEMORY_MAX: MemorySize = "taskmanager.memory.network.max", MemorySize::from_bytes(i64::MAX as u64);
     /// Metaspace of the JVM.
     JVM_METASPACE: MemorySize = "taskmanager.memory.jvm-metaspace.size", MemorySize::from_bytes(256 << 20);
     /// What else the JVM needs, as a share of all memory.
@@ -268,6 +262,24 @@ flink_options! {
 /// Managed memory where it is not a share.
 pub const MANAGED_MEMORY_SIZE: ConfigOption<Option<MemorySize>> =
     ConfigOption::new("taskmanager.memory.managed.size", &[], &["taskmanager.memory.size"], None);
+
+/// Network memory as a share of Flink's.
+pub const NETWORK_MEMORY_FRACTION: ConfigOption<f64> =
+    ConfigOption::new("taskmanager.memory.network.fraction", &[], &["taskmanager.network.memory.fraction"], 0.1);
+/// The least network memory.
+pub const NETWORK_MEMORY_MIN: ConfigOption<MemorySize> = ConfigOption::new(
+    "taskmanager.memory.network.min",
+    &[],
+    &["taskmanager.network.memory.min"],
+    MemorySize::from_bytes(64 << 20),
+);
+/// The most network memory.
+pub const NETWORK_MEMORY_MAX: ConfigOption<MemorySize> = ConfigOption::new(
+    "taskmanager.memory.network.max",
+    &[],
+    &["taskmanager.network.memory.max"],
+    MemorySize::from_bytes(i64::MAX as u64),
+);
 
 /// What the keys of options with parameters of their own start with.
 const OPEN: [&str; 3] =

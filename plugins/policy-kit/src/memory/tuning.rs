@@ -91,7 +91,7 @@ impl MemoryTuning {
         let network = budget.take(self.buffers.bytes_per_slot(topology, new) * self.slots_per_task_manager);
         let metaspace = budget.take(self.with_overhead(usage.metaspace));
         let mut heap = budget.take(self.with_overhead(usage.heap));
-        let managed = if usage.managed.is_nan() || usage.managed <= 0.0 {
+        let managed = if whole(usage.managed) == 0 {
             0
         } else if self.maximize_managed {
             budget.take(budget.remaining())
@@ -126,7 +126,7 @@ impl MemoryTuning {
     }
 
     fn with_overhead(&self, used: f64) -> u64 {
-        whole(used * (1.0 + self.overhead))
+        whole(whole(used) as f64 * (1.0 + self.overhead))
     }
 }
 
@@ -252,7 +252,7 @@ mod tests {
         for options in [
             vec![],
             vec![("taskmanager.memory.process.size", "100 mb")],
-            vec![("taskmanager.memory.process.size", "4 gb"), ("taskmanager.memory.flink.size", "3 gb")],
+            vec![("taskmanager.memory.process.size", "4 gb"), ("taskmanager.memory.flink.size", "4 gb")],
         ] {
             assert_eq!(MemoryTuning::read(&Configuration::from_iter(options)), Ok(None));
         }
