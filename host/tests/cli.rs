@@ -336,7 +336,9 @@ fn what_cannot_be_replayed_is_told_apart() {
     assert_says(&failure(&["replay", &path], 1), &["broken.jsonl:5:1000: not a pass of a trace: "]);
     let whole = fs::read(golden("validation")).unwrap();
     let path = file(&folder, "cut.jsonl.gz", &whole[..whole.len() / 2]);
-    assert_says(&failure(&["replay", &path], 1), &["cut.jsonl.gz:", "the file is damaged"]);
+    assert_says(&failure(&["replay", "--check", &path], 1), &["cut.jsonl.gz:", "the rest is left out", "are cut off"]);
+    let path = file(&folder, "stub.jsonl.gz", &whole[..40]);
+    assert_says(&failure(&["replay", &path], 1), &["stub.jsonl.gz:1", "the file is damaged"]);
     assert_says(&failure(&["replay", "nowhere.jsonl"], 1), &["cannot read `nowhere.jsonl`", "No such file"]);
 
     let trace = golden("validation");

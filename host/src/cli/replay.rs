@@ -53,7 +53,7 @@ pub(super) struct Replay {
     json: bool,
 
     /// Compare with what the traces expect, else with what was decided when they were recorded, and fail where it
-    /// differs. With --against fail where the two policies differ.
+    /// differs, or where a trace is cut off. With --against fail where the two policies differ.
     #[arg(long)]
     check: bool,
 
@@ -89,16 +89,18 @@ impl Replay {
         // Wrong traces are told before anything is compiled.
         let traces: Vec<Arc<Trace>> =
             self.traces.iter().map(|path| Ok(Arc::new(Trace::read(path)?))).collect::<Result<_>>()?;
+        let cut = self.say_cut(&traces)?;
         let mut passes = traces.iter().flat_map(|trace| &trace.passes);
         let is_comparable = passes.any(|pass| pass.expected.is_some() || pass.decided.is_some());
         if self.check && self.against.is_none() && !is_comparable {
             bail!("there is nothing to compare with: the traces do not say what is expected, nor what was decided");
         }
+        let this = self.clone();
         let runtime = Builder::new_multi_thread().enable_all().build().context("starting the async runtime")?;
-        let replaying = async {
-            match self.against.clone() {
-                Some(against) => self.side_by_side(traces, against).await,
-                None => self.replay(traces).await,
+        let replaying = async move {
+            match this.against.clone() {
+                Some(against) => this.side_by_side(traces, against).await,
+                None => this.replay(traces).await,
             }
         };
         match runtime.block_on(replaying) {
@@ -106,8 +108,27 @@ impl Replay {
             Err(error) if error.downcast_ref::<io::Error>().is_some_and(|it| it.kind() == ErrorKind::BrokenPipe) => {
                 Ok(())
             }
+            Ok(()) if self.check && cut > 0 => {
+                bail!("{cut} of the traces are cut off: what is missing is not compared")
+            }
             done => done,
         }
+    }
+
+    /// Warns of traces that end in the middle of a line, and counts them: the passes before are replayed.
+    fn say_cut(&self, traces: &[Arc<Trace>]) -> Result<usize> {
+        let mut cut = 0;
+        for (path, trace) in self.traces.iter().zip(traces) {
+            let Some(line) = trace.cut else { continue };
+            let (path, passes) = (path.display(), trace.passes.len());
+            writeln!(
+                stderr(),
+                "warning: {path}:{line}: the file ends in the middle of this line, as when a recording is killed: the \
+                 {passes} passes before it are replayed, the rest is left out"
+            )?;
+            cut += 1;
+        }
+        Ok(cut)
     }
 
     async fn replay(self, traces: Vec<Arc<Trace>>) -> Result<()> {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, ErrorKind};
 use std::path::Path;
 
 use flate2::bufread::MultiGzDecoder;
@@ -37,6 +37,9 @@ pub struct Trace {
     pub cluster: Option<String>,
     /// At least one, in order. The first one says how it begins.
     pub passes: Vec<RecordedPass>,
+    /// The line in the middle of which the file ends, from 1: a recording that was killed while it wrote. What there is
+    /// of that line is left out.
+    pub cut: Option<usize>,
 }
 
 /// From what a pass starts that does not simply follow the one before: the first one, one that follows passes that are
@@ -149,22 +152,34 @@ impl Trace {
         }
     }
 
-    /// Reads plain JSON lines; `path` is what they are called in errors.
+    /// Reads plain JSON lines; `path` is what they are called in errors. A file that ends in the middle of a line after
+    /// the first pass is read up to there: see [`cut`](Self::cut).
     ///
     /// # Errors
     /// As [`read`](Self::read).
-    pub fn parse(path: &str, text: impl BufRead) -> Result<Self, TraceError> {
-        let mut lines = text.lines().enumerate().map(|(index, line)| (index + 1, line));
-        let header = match lines.next() {
-            Some((line, text)) => parse_header(path, line, &text.map_err(|source| damaged(path, line, source))?)?,
-            None => return Err(TraceError::Empty { path: path.to_owned() }),
+    pub fn parse(path: &str, mut text: impl BufRead) -> Result<Self, TraceError> {
+        let empty = || TraceError::Empty { path: path.to_owned() };
+        let Some((_, first)) = next_line(&mut text).map_err(|source| damaged(path, 1, source))? else {
+            return Err(empty());
         };
+        let header = parse_header(path, 1, &first)?;
         let Header { name, description, job_id, cluster, .. } = &header;
         let (name, description, job, cluster) = (name.clone(), description.clone(), *job_id, cluster.clone());
         let options = header.options.clone().into_iter().collect();
         let (mut start, mut passes) = (Some(Start::of(path, header)?), Vec::new());
-        for (line, text) in lines {
-            let text = text.map_err(|source| damaged(path, line, source))?;
+        let mut cut = None;
+        for line in 2.. {
+            let text = match next_line(&mut text) {
+                Ok(None) => break,
+                Ok(Some((is_whole, text))) if is_whole || passes.is_empty() || !is_half(&text) => text,
+                Err(source) if passes.is_empty() || source.kind() != ErrorKind::UnexpectedEof => {
+                    return Err(damaged(path, line, source));
+                }
+                Ok(Some(_)) | Err(_) => {
+                    cut = Some(line);
+                    break;
+                }
+            };
             if text.starts_with(HEADER_START) {
                 let header = parse_header(path, line, &text)?;
                 if header.job_id != job {
@@ -176,10 +191,32 @@ impl Trace {
             }
         }
         if passes.is_empty() {
-            return Err(TraceError::Empty { path: path.to_owned() });
+            return Err(empty());
         }
-        Ok(Self { name, description, job, options, cluster, passes })
+        Ok(Self { name, description, job, options, cluster, passes, cut })
     }
+}
+
+/// The next line, if there is one, and whether it ends as lines do. Of one that does not, what is left of its last
+/// character is dropped.
+fn next_line(text: &mut impl BufRead) -> io::Result<Option<(bool, String)>> {
+    let mut line = Vec::new();
+    if text.read_until(b'\n', &mut line)? == 0 {
+        return Ok(None);
+    }
+    let is_whole = line.pop_if(|last| *last == b'\n').is_some();
+    match String::from_utf8(line) {
+        Ok(line) => Ok(Some((is_whole, line))),
+        Err(error) if !is_whole && error.utf8_error().error_len().is_none() => {
+            Ok(Some((false, String::from_utf8_lossy(error.as_bytes()).into_owned())))
+        }
+        Err(error) => Err(io::Error::new(ErrorKind::InvalidData, error.utf8_error())),
+    }
+}
+
+/// Whether `text` is what JSON begins with, and not all of it.
+fn is_half(text: &str) -> bool {
+    serde_json::from_str::<IgnoredAny>(text).is_err_and(|error| error.is_eof())
 }
 
 impl Start {
@@ -297,7 +334,9 @@ mod tests {
             (HEADER.to_owned(), "`t.jsonl` holds no pass"),
             (PASS.to_owned(), "t.jsonl:1:92: not the first line of a trace: missing field `trace`"),
             (HEADER.replace("\"trace\":1", "\"trace\":2"), "`t.jsonl` is a trace of version 2"),
-            (format!("{HEADER}\n{PASS}\n{{\"at\":"), "t.jsonl:3:6: not a pass of a trace: EOF while parsing a value"),
+            (format!("{HEADER}\n{{\"at\":"), "t.jsonl:2:6: not a pass of a trace: EOF while parsing a value"),
+            (format!("{HEADER}\n{PASS}\n{{\"at\":\n"), "t.jsonl:3:6: not a pass of a trace: EOF while parsing a value"),
+            (format!("{HEADER}\n{PASS}\n{{\"at\":]"), "t.jsonl:3:7: not a pass of a trace: expected value"),
             (format!("{HEADER}\n{}", PASS.replace("2026-01-01T", "")), "t.jsonl:2:1: not a pass of a trace: `at`: "),
             (format!("{HEADER}\n{}", PASS.replace("503", "-1")), "t.jsonl:2:"),
             (
@@ -309,5 +348,36 @@ mod tests {
         }
         let cut = Trace::parse("t.gz", BufReader::new(MultiGzDecoder::new(GZIP.as_slice()))).unwrap_err();
         assert!(matches!(cut, TraceError::Damaged { line: 1, .. }), "{cut}");
+    }
+
+    #[test]
+    fn a_recording_that_was_killed_is_read_up_to_its_last_whole_pass() {
+        let text = format!("{HEADER}\n{PASS}\n{PASS}\n{}\n", PASS.replace("/x", "/ä"));
+        let whole = [HEADER.len() + 1, PASS.len() + 1, PASS.len() + 1].iter().sum::<usize>();
+        // In the middle of a character as well, and where nothing but the line feed is missing.
+        for (end, passes, cut) in [
+            (whole, 2, None),
+            (whole + 1, 2, Some(4)),
+            (text.find('ä').unwrap() + 1, 2, Some(4)),
+            (text.len() - 2, 2, Some(4)),
+            (text.len() - 1, 3, None),
+        ] {
+            let trace = Trace::parse("t.jsonl", &text.as_bytes()[..end]).unwrap();
+            assert_eq!((trace.passes.len(), trace.cut), (passes, cut), "{end}");
+        }
+        // A gzip member for each line, of which the last one is cut.
+        let gzip = |line: &str| {
+            let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+            gzip.write_all(line.as_bytes()).unwrap();
+            gzip.finish().unwrap()
+        };
+        let members = [HEADER, PASS, PASS].map(|line| gzip(&format!("{line}\n")));
+        let last = members[2].len();
+        let file = members.concat();
+        for (missing, passes, cut) in [(0, 2, None), (last / 2, 1, Some(3)), (last - 5, 1, Some(3)), (last, 1, None)] {
+            let file = &file[..file.len() - missing];
+            let trace = Trace::parse("t.gz", BufReader::new(MultiGzDecoder::new(file))).unwrap();
+            assert_eq!((trace.passes.len(), trace.cut), (passes, cut), "{missing}");
+        }
     }
 }
