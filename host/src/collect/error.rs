@@ -12,7 +12,7 @@ use crate::model::VertexId;
 #[non_exhaustive]
 pub enum CollectError {
     /// An option of the job is not what it should be.
-    #[error("the job's options cannot be used")]
+    #[error(transparent)]
     Options(#[from] InvalidValue),
     /// A call to the cluster failed.
     #[error("the cluster could not be read")]

@@ -40,7 +40,16 @@ pub(super) struct Checked {
     pub(super) configuration: Arc<Configuration>,
     pub(super) policy_digest: Option<Digest>,
     /// What is wrong with it.
-    pub(super) wrong: Option<String>,
+    pub(super) wrong: Option<WrongOptions>,
+}
+
+/// Options that a pass cannot begin with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum WrongOptions {
+    /// One is out of its range.
+    Invalid(String),
+    /// One of those that are looked at first is no value of its type: an error like any other.
+    Unreadable(String),
 }
 
 /// A version of a policy.

@@ -8,13 +8,13 @@ use std::time::{Duration, Instant};
 use tidegate_common::configuration::{Configuration, InvalidValue};
 use tidegate_common::options;
 use tidegate_common::time::Timestamp;
-use tidegate_common::validate::validate;
+use tidegate_common::validate::{InvalidOption, validate};
 use tracing::{debug, info, warn};
 
 use super::chain::Chain;
 use super::context::{compose_targets, state_key_by_id};
 use super::filtering::{Filtered, past_filters};
-use super::job::{Checked, JobMemory};
+use super::job::{Checked, JobMemory, WrongOptions};
 use super::judge::judge;
 use super::observe::{excluded_ids, observe, stage_of};
 use super::realize::realize;
@@ -60,11 +60,12 @@ struct Failed {
 }
 
 impl Pass {
-    /// Looks at one job once. Never fails: what went wrong is in the record.
+    /// Looks at one job once. Never fails: what went wrong is in the record. `options` are those of all jobs of the cluster.
     pub(super) async fn run(
         &self,
         cluster: &dyn JobManager,
         memory: &mut JobMemory,
+        options: &Configuration,
         context: &JobContext,
         now: Timestamp,
     ) -> DecisionRecord {
@@ -77,8 +78,7 @@ impl Pass {
         self.tell_change(memory, policy.as_ref(), &mut record);
         record.samples = memory.collector.window().len();
         if let Some(wrong) = self.wrong_options(policy.as_ref(), memory, context).await {
-            self.tell_wrong_options(&mut record, context, &wrong);
-            record.error = Some(wrong);
+            record.error = Some(self.tell_wrong_options(&mut record, options, wrong));
         } else {
             let scaled = self.scale(cluster, policy.as_ref(), memory, context, &mut record).await;
             // What earlier passes could not store is tried again in any case.
@@ -320,7 +320,12 @@ impl Pass {
     }
 
     /// What is wrong with the job's options; looked at only when they have changed.
-    async fn wrong_options(&self, policy: &dyn Policy, memory: &mut JobMemory, context: &JobContext) -> Option<String> {
+    async fn wrong_options(
+        &self,
+        policy: &dyn Policy,
+        memory: &mut JobMemory,
+        context: &JobContext,
+    ) -> Option<WrongOptions> {
         match &memory.checked {
             Some(Checked { configuration, policy_digest, wrong })
                 if *configuration == context.configuration && *policy_digest == policy.digest() =>
@@ -330,10 +335,15 @@ impl Pass {
             _ => {}
         }
         let wrong = match validate(&context.configuration) {
-            Err(wrong) => Some(in_one_text(&wrong)),
+            Err(InvalidOption::Unreadable(error)) => {
+                warn!(job = %context.key, name = context.name, key = error.key, value = error.value,
+                    expected = error.expected, "option cannot be read");
+                Some(WrongOptions::Unreadable(error.to_string()))
+            }
+            Err(wrong) => Some(WrongOptions::Invalid(in_one_text(&wrong))),
             Ok(()) if is_enabled(&context.configuration) => {
                 match policy.check_options(&context.key.to_string(), &context.configuration).await {
-                    Ok(wrong) => (!wrong.is_empty()).then(|| wrong.join("; ")),
+                    Ok(wrong) => (!wrong.is_empty()).then(|| WrongOptions::Invalid(wrong.join("; "))),
                     Err(error) => {
                         // Not the options' fault: try again in the next pass, and let this one find out.
                         warn!(job = %context.key, name = context.name, policy = policy.name(),
@@ -352,9 +362,19 @@ impl Pass {
         wrong
     }
 
-    fn tell_wrong_options(&self, record: &mut DecisionRecord, context: &JobContext, wrong: &str) {
-        let interval = context.configuration.read(&options::SCALING_EVENT_INTERVAL).ok();
-        self.tell(record, warning("AutoScaler Options Validation", wrong.to_owned(), interval));
+    /// Tells what is wrong, and answers with it. How often is not for the job to say, whose options are wrong.
+    fn tell_wrong_options(&self, record: &mut DecisionRecord, options: &Configuration, wrong: WrongOptions) -> String {
+        match wrong {
+            WrongOptions::Invalid(wrong) => {
+                let interval = options.read(&options::SCALING_EVENT_INTERVAL).ok();
+                self.tell(record, warning("AutoScaler Options Validation", wrong.clone(), interval));
+                wrong
+            }
+            WrongOptions::Unreadable(wrong) => {
+                self.tell_error(record, &wrong);
+                wrong
+            }
+        }
     }
 
     fn tell_error(&self, record: &mut DecisionRecord, error: &str) {

@@ -58,7 +58,7 @@ async fn look_at(
     now: Timestamp,
 ) -> DecisionRecord {
     match context(&cluster.name, flink, &cluster.options, job).await {
-        Ok(context) => controller.pass.run(flink, memory, &context, now).await,
+        Ok(context) => controller.pass.run(flink, memory, &cluster.options, &context, now).await,
         Err(error) => controller.pass.unreadable(memory, job, now, &error),
     }
 }

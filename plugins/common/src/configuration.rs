@@ -23,12 +23,12 @@ pub struct ConfigOption<T> {
     default: T,
 }
 
-/// A value that is not of its option's type.
+/// A value that is not of its option's type. Its text is Flink's own.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("could not parse value '{value}' for key '{key}': expected {expected}")]
+#[error("Could not parse value '{value}' for key '{key}'.")]
 pub struct InvalidValue {
-    /// The key that the value was found under.
-    pub key: String,
+    /// The canonical key, whichever the value was found under.
+    pub key: &'static str,
     /// The value as it was found.
     pub value: String,
     /// What it should have been.
@@ -68,14 +68,10 @@ impl Configuration {
     /// # Errors
     /// When the value found is not of the option's type. Later keys are then not looked at.
     pub fn read<T: Value + Clone>(&self, option: &ConfigOption<T>) -> Result<T, InvalidValue> {
-        let Some((key, value)) = option.keys().find_map(|key| Some((key, self.get(key)?))) else {
+        let Some(value) = option.keys().find_map(|key| self.get(key)) else {
             return Ok(option.default.clone());
         };
-        T::parse(value).ok_or_else(|| InvalidValue {
-            key: key.to_owned(),
-            value: value.to_owned(),
-            expected: T::EXPECTED,
-        })
+        T::parse(value).ok_or_else(|| InvalidValue { key: option.key, value: value.to_owned(), expected: T::EXPECTED })
     }
 
     /// The text under exactly `key`.
@@ -133,12 +129,10 @@ mod tests {
     }
 
     #[test]
-    fn an_invalid_value_names_the_key_that_it_was_found_under() {
+    fn an_invalid_value_is_told_in_flinks_words() {
         let configuration = Configuration::from_iter([("fallback-1", "x"), ("deprecated", "1")]);
         let error = configuration.read(&OPTION).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "could not parse value 'x' for key 'fallback-1': expected a whole number of 32 bits"
-        );
+        assert_eq!(error.to_string(), "Could not parse value 'x' for key 'canonical'.");
+        assert_eq!(error.expected, "a whole number of 32 bits");
     }
 }

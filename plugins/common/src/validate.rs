@@ -129,10 +129,10 @@ mod tests {
         for case in cases("peer_validation") {
             let error = validate(&configuration(&case["options"])).err();
             if let Some(exception) = case["exception"].as_str() {
-                let Some(InvalidOption::Unreadable(InvalidValue { key, value, .. })) = error else {
+                let Some(InvalidOption::Unreadable(error)) = error else {
                     panic!("{case}");
                 };
-                assert!(exception.contains(&format!("'{value}' for key '{key}'")), "{case}");
+                assert!(exception.ends_with(&error.to_string()), "{case}");
                 continue;
             }
             assert_eq!(error.map(|error| error.to_string()).as_deref(), case["error"].as_str(), "{case}");

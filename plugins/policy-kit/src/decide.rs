@@ -519,7 +519,7 @@ mod tests {
             (Ok(Some(10)), Ok(Some(10))),
             (Ok(Some(2)), Ok(None)),
             (Ok(None), Ok(Some(3))),
-            (Ok(Some(0)), Err("the new parallelism 0 of v is not positive")),
+            (Ok(Some(0)), Err("The parallelism should be greater than 0.")),
             (Ok(Some(u32::MAX)), Err("the parallelism of v cannot be aligned: 4294967295 is no parallelism")),
             (Err("lost".to_owned()), Err("the parallelism of v cannot be aligned: lost")),
         ] {

@@ -128,6 +128,39 @@ async fn excluded_periods_are_judged_in_the_zone_of_the_trace() {
 }
 
 #[tokio::test]
+async fn an_option_that_cannot_be_read_is_told_in_the_words_of_the_java_autoscaler() {
+    let trace = Arc::new(Trace::read(&folder().join("balanced.jsonl.gz")).unwrap());
+    let error = "AutoscalerError";
+    for (key, value, stage, reason, message) in [
+        ("metrics.window", "5 parsecs", "collecting", error, "Could not parse value '5 parsecs' for key '{}'."),
+        ("restart.time", "soon", "evaluating", error, "Could not parse value 'soon' for key '{}'."),
+        ("vertex.max-parallelism", "x", "executing", error, "Could not parse value 'x' for key '{}'."),
+        ("utilization.target", "x", "none", error, "Could not parse value 'x' for key '{}'."),
+        (
+            "scale-up.max-factor",
+            "x",
+            "none",
+            "AutoScaler Options Validation",
+            "Invalid value in the autoscaler config {}",
+        ),
+    ] {
+        let key = format!("job.autoscaler.{key}");
+        let options = Configuration::from_iter([(key.as_str(), value)]);
+        let mut replay = Replay::new(Arc::clone(&trace), Arc::new(NativePolicy), &options);
+        let mut told = None;
+        while let Some(pass) = replay.step().await
+            && told.is_none()
+        {
+            told = pass.outcome.events.into_iter().next().map(|event| (pass.outcome.stage, event));
+        }
+        let (found, event) = told.unwrap();
+        let expected = message.replace("{}", &key);
+        assert_eq!((found.as_str(), event.reason.as_str(), event.message), (stage, reason, expected));
+        assert_eq!(event.interval_s.is_some(), reason != error, "{key}");
+    }
+}
+
+#[tokio::test]
 async fn options_go_over_those_of_the_trace() {
     let trace = Arc::new(Trace::read(&folder().join("not-running.jsonl.gz")).unwrap());
     let options = Configuration::from_iter([("job.autoscaler.scaling.enabled", "false")]);

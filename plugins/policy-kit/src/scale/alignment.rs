@@ -74,14 +74,16 @@ impl AlignmentMode {
 }
 
 /// Aligns a parallelism, unless it is for a plugin to do. Vertices without partitions and without key groups in use keep
-/// their target.
-pub fn align(mode: AlignmentMode, vertex: &Applicant) -> Aligned {
+/// their target. None where a target of 0 would have to share something out.
+pub fn align(mode: AlignmentMode, vertex: &Applicant) -> Option<Aligned> {
     let keep = Aligned { parallelism: vertex.target, limited: false };
     if matches!(mode, AlignmentMode::Off | AlignmentMode::Custom)
-        || vertex.target < 1
         || !(vertex.source_partitions > 0 || vertex.has_hash_input)
     {
-        return keep;
+        return Some(keep);
+    }
+    if vertex.target < 1 {
+        return None;
     }
     let found = match mode {
         AlignmentMode::EvenlySpread | AlignmentMode::Legacy(KeyGroupOrPartitionsAdjustMode::EvenlySpread) => {
@@ -89,11 +91,11 @@ pub fn align(mode: AlignmentMode, vertex: &Applicant) -> Aligned {
         }
         _ => vertex.first_above(true),
     };
-    match (found, mode) {
+    Some(match (found, mode) {
         (Some(parallelism), _) => Aligned { parallelism, limited: false },
         (None, AlignmentMode::Legacy(_)) => vertex.first_below(),
         (None, _) => keep,
-    }
+    })
 }
 
 impl Applicant {
@@ -155,7 +157,7 @@ mod tests {
                 upper_limit: int("parallelismUpperLimit"),
                 has_hash_input: case["inputShipStrategies"].as_array().unwrap().contains(&Value::from("HASH")),
             };
-            let aligned = align(mode(case["mode"].as_str().unwrap()), &vertex);
+            let aligned = align(mode(case["mode"].as_str().unwrap()), &vertex).unwrap();
             assert_eq!(aligned.parallelism, int("expected"), "{case}");
             if let Some(events) = case["expectedEventCount"].as_u64() {
                 assert_eq!(u64::from(aligned.limited), events, "{case}");
@@ -223,7 +225,7 @@ mod tests {
                 has_hash_input,
             };
             prop_assume!(vertex.target != current && vertex.target >= vertex.lower_limit);
-            let aligned = align(mode, &vertex).parallelism;
+            let aligned = align(mode, &vertex).map_or(0, |aligned| aligned.parallelism);
             prop_assert!((vertex.lower_limit..=vertex.upper_bound()).contains(&aligned), "{aligned} {vertex:?}");
             prop_assert!(aligned == current || (aligned > current) == (vertex.target > current), "{aligned} {vertex:?}");
         }

@@ -24,6 +24,15 @@ pub struct Change {
     pub outside_utilization_bound: bool,
 }
 
+/// How the Java autoscaler fails at a scalability that is no number.
+const NOT_A_DECIMAL: &str =
+    "Character N is neither a decimal digit number, decimal point, nor \"e\" notation exponential mark.";
+
+/// How the Java autoscaler fails at a parallelism that cannot be.
+fn not_positive() -> Failure {
+    Failure::Executing("The parallelism should be greater than 0.".to_owned())
+}
+
 /// Scales the vertices of a job, one by one.
 pub struct VertexScaler<'a> {
     /// The options.
@@ -74,21 +83,21 @@ impl VertexScaler<'_> {
         }
         let expected = rate / f64::from(parallelism) * f64::from(new_parallelism);
         metrics.set(Metric::ExpectedProcessingRate, EvaluatedMetric::of(expected));
-        if new_parallelism < 1 {
-            return Err(Failure::Executing(format!(
-                "the new parallelism {new_parallelism} of {vertex} is not positive"
-            )));
-        }
 
         let outside_utilization_bound = rate < metrics.current(Metric::ScaleUpRateThreshold)
             || rate > metrics.current(Metric::ScaleDownRateThreshold);
         let change = Change { new_parallelism, outside_utilization_bound };
-        if new_parallelism < parallelism {
-            return Ok(self.delay(vertex, parallelism, change));
+        let change = if new_parallelism < parallelism {
+            self.delay(vertex, parallelism, change)
+        } else {
+            self.delayed.clear_vertex(vertex);
+            let blocked = self.is_ineffective(vertex, parallelism, rate) && options.block_ineffective;
+            (!blocked).then_some(change)
+        };
+        if change.is_some_and(|change| change.new_parallelism < 1) {
+            return Err(not_positive());
         }
-        self.delayed.clear_vertex(vertex);
-        let blocked = self.is_ineffective(vertex, parallelism, rate) && options.block_ineffective;
-        Ok((!blocked).then_some(change))
+        Ok(change)
     }
 
     /// How well the vertex scaled in the past; 1 if that is not looked at.
@@ -98,8 +107,7 @@ impl VertexScaler<'_> {
         };
         let history: Vec<(i32, f64)> =
             self.history.of(vertex).map(|(_, summary)| (summary.current_parallelism, summary.average(RATE))).collect();
-        scaling_coefficient(&history, options)
-            .ok_or_else(|| Failure::Executing(format!("the observed scalability of {vertex} is not a number")))
+        scaling_coefficient(&history, options).ok_or_else(|| Failure::Executing(NOT_A_DECIMAL.to_owned()))
     }
 
     /// Keeps a factor within what one scaling may do; NaN passes.
@@ -154,7 +162,7 @@ impl VertexScaler<'_> {
         if self.options.alignment == AlignmentMode::Custom {
             return self.ask_aligner(vertex, &Alignment { vertex: index, applicant: &applicant, inputs, evaluated });
         }
-        let aligned = align(self.options.alignment, &applicant);
+        let aligned = align(self.options.alignment, &applicant).ok_or_else(not_positive)?;
         if aligned.limited {
             self.events.push(self.limited_event(vertex, &applicant, aligned.parallelism));
         }
@@ -166,6 +174,7 @@ impl VertexScaler<'_> {
         let failed = |reason| Failure::Executing(format!("the parallelism of {vertex} cannot be aligned: {reason}"));
         match self.extensions.align(question).map_err(failed)? {
             None => Ok(question.applicant.target),
+            Some(0) => Err(not_positive()),
             Some(parallelism) => {
                 i32::try_from(parallelism).map_err(|_| failed(format!("{parallelism} is no parallelism")))
             }
