@@ -23,8 +23,15 @@ const MOST_BYTES: u64 = 256 << 20;
 /// Files at most.
 const MOST_FILES: usize = 256;
 
-/// The list of the files.
+/// The list of the files. It stands beside wasmtime's folder: wasmtime itself cleans that up, and removes there what is
+/// not its own.
 const LIST: &str = "files.json";
+
+/// Where wasmtime has its files.
+const CODE: &str = "code";
+
+/// Where in that folder code is, and nothing that wasmtime needs to keep order.
+const MODULES: &str = "code/modules";
 
 /// Why there is no cache. Plugins are then compiled at every start.
 #[derive(Debug, Error)]
@@ -89,7 +96,7 @@ impl CodeCache {
         let folder = fs::canonicalize(folder).map_err(failed)?;
         let mut config = CacheConfig::new();
         config
-            .with_directory(&folder)
+            .with_directory(folder.join(CODE))
             // A file that is written anew later would no longer be the one that is listed.
             .with_optimized_compression_usage_counter_threshold(u64::MAX);
         let refused = |error| CacheError::Refused { folder: folder.clone(), source: chain(error) };
@@ -170,10 +177,10 @@ impl CodeCache {
         }
     }
 
-    /// Every file but the list, by its path from the folder.
+    /// Every file of code and what belongs to one, by its path from the folder.
     fn files(&self) -> Vec<PathBuf> {
         let mut files = Vec::new();
-        let mut folders = vec![self.folder.clone()];
+        let mut folders = vec![self.folder.join(MODULES)];
         while let Some(folder) = folders.pop() {
             for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
                 let path = entry.path();
@@ -184,7 +191,6 @@ impl CodeCache {
                 }
             }
         }
-        files.retain(|path| path != Path::new(LIST));
         files
     }
 }
@@ -211,7 +217,7 @@ mod tests {
 
     /// A file as wasmtime would write it.
     fn write(cache: &CodeCache, name: &str, content: &str) -> PathBuf {
-        let path = cache.folder.join("modules/engine").join(name);
+        let path = cache.folder.join(MODULES).join("engine").join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, content).unwrap();
         path
@@ -236,6 +242,34 @@ mod tests {
         assert!(code.exists(), "only what is about to be used is looked at");
         cache.clean(plugin);
         assert!(!code.exists() && !counters.exists());
+    }
+
+    #[test]
+    fn wasmtime_keeps_order_in_its_own_folder_and_the_list_outlives_that() {
+        let folder = tempfile::tempdir().unwrap();
+        let runtime = crate::plugin::Runtime::with_cache(folder.path()).unwrap();
+        let compile = |number: u8| {
+            let bytes =
+                wat::parse_str(format!("(component (core module (func (result i32) i32.const {number})))")).unwrap();
+            let digest = Digest::of(&bytes);
+            runtime.compile(digest, &bytes).unwrap();
+            digest
+        };
+        let first = compile(1);
+        // It does so once an hour, the first time at once, in a thread of its own.
+        let is_ordered = || {
+            let entries = fs::read_dir(folder.path().join(CODE)).unwrap();
+            entries.flatten().any(|entry| entry.file_name().to_string_lossy().starts_with(".cleanup"))
+        };
+        while !is_ordered() {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        std::thread::sleep(std::time::Duration::from_millis(200));
+        let second = compile(2);
+        let cache = CodeCache { folder: folder.path().to_owned() };
+        let listed: Vec<String> = cache.list().files.into_iter().map(|file| file.plugin).collect();
+        assert_eq!(listed, [first, second].map(|digest| digest.to_string()));
+        assert_eq!(cache.files().iter().filter(|path| is_code(path)).count(), 2);
     }
 
     #[test]
