@@ -74,7 +74,7 @@ async fn plugin(
     metrics: &Arc<Metrics>,
 ) -> Result<Option<WasmStateStore>, StartError> {
     let Keeper::Plugin(source) = &store.source else { return Ok(None) };
-    let grants = store.grant.grants(NAME, &config.folder)?;
+    let grants = store.grants(NAME, &config.folder)?;
     let source = source.relative_to(&config.plugin_folder());
     let plugin = load(source, store.limits(), grants, runtime.clone(), Arc::clone(metrics)).await?;
     plugin.try_out().await.map_err(StateStoreError::Trial)?;

@@ -12,6 +12,8 @@ fn main() -> ExitCode {
             ("tidegate-log-handler", "TIDEGATE_LOG_HANDLER"),
             ("tidegate-sql-store", "TIDEGATE_SQL_STORE"),
             ("tidegate-file-store", "TIDEGATE_FILE_STORE"),
+            ("tidegate-sql-handler", "TIDEGATE_SQL_HANDLER"),
+            ("tidegate-webhook-handler", "TIDEGATE_WEBHOOK_HANDLER"),
         ],
         sources: &[
             "../.cargo",
@@ -21,7 +23,9 @@ fn main() -> ExitCode {
             "../policy-kit",
             "../default-policy",
             "../log-handler",
+            "../sql-handler",
             "../sql-store",
+            "../webhook-handler",
             "../file-store",
             "../../wit",
         ],

@@ -281,7 +281,7 @@ fn plugin(status: &PluginStatus, sources: &Sources) -> Plugin {
 
 fn grants(grants: &Grants) -> PluginGrants {
     // Destructured, so that a new kind of grant is a compile error and not a silent one.
-    let Grants { http, authorities: _, secrets, folder, env, databases } = grants;
+    let Grants { http, authorities: _, secrets, folder, env, databases, options: _ } = grants;
     PluginGrants {
         http: http.iter().map(ToString::to_string).collect(),
         secrets: secrets.iter().map(|secret| format!("{} for {}", secret.name, secret.to)).collect(),

@@ -234,7 +234,10 @@ mod tests {
             ("role = \"policy\"\npriority = 1", Some("only filters have one")),
             ("role = \"evaluator\"\njobs = [\"*\"]", Some("jobs name it in their own options")),
             ("role = \"aligner\"", None),
-            ("role = \"event-handler\"\njobs = [\"*\"]", Some("told of all jobs")),
+            ("role = \"event-handler\"\njobs = [\"*\"]\nevents = { kind = \"warning\" }\noptions = { a = 1 }", None),
+            ("role = \"event-handler\"\npriority = 1", Some("only filters have one")),
+            ("role = \"policy\"\nevents = { kind = \"warning\" }", Some("only event handlers are told")),
+            ("role = \"filter\"\noptions = { a = 1 }", Some("only event handlers have them")),
         ] {
             let found = parse(&format!("{cluster}{settings}")).unwrap().check();
             match (found, expected) {

@@ -114,6 +114,7 @@ impl GrantConfig {
                 .iter()
                 .map(|(name, database)| Ok((name.clone(), database.grant(plugin, name, folder)?)))
                 .collect::<Result<_, ConfigError>>()?,
+            options: BTreeMap::new(),
         })
     }
 }

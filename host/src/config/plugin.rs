@@ -1,5 +1,6 @@
 //! `[plugin.<name>]`: who decides, and who is told.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::num::NonZeroU16;
 use std::path::Path;
@@ -7,7 +8,8 @@ use std::path::Path;
 use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use super::{ConfigError, GrantConfig, LimitsConfig, Span};
+use super::plugin_options::options;
+use super::{ConfigError, EventsConfig, GrantConfig, LimitsConfig, Span};
 use crate::plugin::{Fallback, Grants, Limits, OnFailure, Source};
 
 /// One `[plugin.<name>]` table.
@@ -19,7 +21,7 @@ pub struct PluginConfig {
     /// `bundled:<name>`, or a file.
     #[serde(deserialize_with = "source")]
     pub source: Source,
-    /// Which jobs a policy decides for, as `cluster/job` with `*` for any text. Empty: all. Before the changes of which
+    /// Which jobs a policy decides for, or an event handler is told of, as `cluster/job` with `*` for any text. Empty: all. Before the changes of which
     /// jobs a filter stands, whether or not they name it. Empty: only those that name it.
     #[serde(default)]
     pub jobs: Vec<String>,
@@ -31,6 +33,12 @@ pub struct PluginConfig {
     /// What it may touch.
     #[serde(default)]
     pub grant: GrantConfig,
+    /// What only the plugin understands.
+    #[serde(default, deserialize_with = "options")]
+    pub options: BTreeMap<String, String>,
+    /// Which events an event handler is told of.
+    #[serde(default)]
+    pub events: EventsConfig,
     /// What is done when it fails.
     #[serde(default, deserialize_with = "on_failure")]
     pub on_failure: OnFailure,
@@ -55,6 +63,8 @@ impl PluginConfig {
             priority: None,
             limits: LimitsConfig::default(),
             grant: GrantConfig::default(),
+            options: BTreeMap::new(),
+            events: EventsConfig::default(),
             on_failure: OnFailure::default(),
             max_failures: three(),
             back_off: ten_seconds(),
@@ -72,7 +82,7 @@ impl PluginConfig {
                           that decisions can be replayed";
             return Err(ConfigError::Plugin { plugin: name.to_owned(), setting: "grant", reason: reason.to_owned() });
         }
-        self.grant.grants(name, folder)
+        Ok(Grants { options: self.options.clone(), ..self.grant.grants(name, folder)? })
     }
 
     /// What a call may use: what is configured, over the defaults of the role.
@@ -133,8 +143,12 @@ impl PluginConfig {
             Role::Evaluator | Role::Aligner | Role::Filter if self.on_failure.wants_bundled() => {
                 Some(("on-failure", "no plugin of its role is bundled: let it be hold or previous"))
             }
-            Role::EventHandler if !self.jobs.is_empty() => {
-                Some(("jobs", "an event handler is told of all jobs: remove it"))
+            Role::EventHandler => self.priority.map(|_| ("priority", "only filters have one: remove it")),
+            _ if self.events != EventsConfig::default() => {
+                Some(("events", "only event handlers are told of any: remove it"))
+            }
+            _ if !self.options.is_empty() => {
+                Some(("options", "only event handlers have them; a policy's are those of its jobs, in [options]"))
             }
             Role::Evaluator | Role::Aligner if !self.jobs.is_empty() => {
                 Some(("jobs", "jobs name it in their own options: remove it"))

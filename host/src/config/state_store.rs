@@ -7,8 +7,9 @@ use std::path::Path;
 use serde::Deserialize;
 use serde::de::{self, Deserializer};
 
-use super::{GrantConfig, LimitsConfig, SqlConfig};
-use crate::plugin::{Limits, Source};
+use super::plugin_options::options;
+use super::{ConfigError, GrantConfig, LimitsConfig, SqlConfig};
+use crate::plugin::{Grants, Limits, Source};
 
 /// The `[state-store]` table.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -20,6 +21,9 @@ pub struct StateStoreConfig {
     /// What a plugin may touch.
     #[serde(default)]
     pub grant: GrantConfig,
+    /// What only the plugin understands.
+    #[serde(default, deserialize_with = "options")]
+    pub options: BTreeMap<String, String>,
     /// What a call of a plugin may use.
     #[serde(default)]
     pub limits: LimitsConfig,
@@ -46,14 +50,26 @@ impl fmt::Display for Keeper {
 impl StateStoreConfig {
     /// State that ends with the process.
     pub fn memory() -> Self {
-        Self { source: Keeper::Memory, grant: GrantConfig::default(), limits: LimitsConfig::default() }
+        Self::of(Keeper::Memory, GrantConfig::default())
     }
 
     /// The bundled store over an SQLite file.
     pub fn sqlite(file: &Path) -> Self {
         let main = SqlConfig::at(format!("sqlite://{}", file.display()));
         let grant = GrantConfig { sql: BTreeMap::from([("main".to_owned(), main)]), ..GrantConfig::default() };
-        Self { source: Keeper::Plugin(Source::Bundled("sql".to_owned())), grant, limits: LimitsConfig::default() }
+        Self::of(Keeper::Plugin(Source::Bundled("sql".to_owned())), grant)
+    }
+
+    fn of(source: Keeper, grant: GrantConfig) -> Self {
+        Self { source, grant, options: BTreeMap::new(), limits: LimitsConfig::default() }
+    }
+
+    /// What a plugin called `name` may touch. Reads secrets from the environment and from files.
+    ///
+    /// # Errors
+    /// When something that is granted is not where it should be.
+    pub fn grants(&self, name: &str, folder: &Path) -> Result<Grants, ConfigError> {
+        Ok(Grants { options: self.options.clone(), ..self.grant.grants(name, folder)? })
     }
 
     /// What a call may use: what is configured, over the defaults of state stores.

@@ -61,6 +61,9 @@ impl Events {
         self.metrics.event(&job.cluster, &event.reason);
         let event = JobEvent { at, job: job.clone(), job_name: job_name.to_owned(), event, count };
         for (handler, queue) in self.handlers.read().unwrap_or_else(PoisonError::into_inner).iter() {
+            if !handler.wants(&event) {
+                continue;
+            }
             match queue.try_send(event.clone()) {
                 Ok(()) => {}
                 Err(TrySendError::Full(_)) => {

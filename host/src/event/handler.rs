@@ -13,6 +13,11 @@ pub trait EventHandler: Send + Sync {
     /// The plugin's name in the configuration, for logs and metrics.
     fn name(&self) -> &str;
 
+    /// Whether it is to be told of `event`: of all, unless the operator says otherwise.
+    fn wants(&self, _event: &JobEvent) -> bool {
+        true
+    }
+
     /// Takes events, oldest first. May be slow; never called twice at the same time.
     async fn handle(&self, events: &[JobEvent]) -> Result<(), HandlerError>;
 }

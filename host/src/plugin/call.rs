@@ -1,5 +1,6 @@
 //! One call into a guest: a fresh store, armed with every limit, thrown away afterwards.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,6 +42,8 @@ pub(super) struct State {
     gate: Gate,
     /// What it may open.
     pub(super) databases: Arc<Databases>,
+    /// What it is told when it asks for its options.
+    pub(super) options: Arc<BTreeMap<String, String>>,
     /// As many owners as there are transactions, and this one.
     pub(super) transactions: Arc<()>,
     wasi: WasiCtx,
@@ -189,6 +192,7 @@ impl Caller {
             http: WasiHttpCtx::new(),
             gate: Gate::new(&self.name, job, self.granted.http.clone(), limits),
             databases: Arc::clone(&self.granted.databases),
+            options: Arc::clone(&self.granted.options),
             transactions: Arc::default(),
             wasi,
             limits: limits.of_store(),

@@ -27,6 +27,7 @@ mod bindings {
         exports: { default: async },
         with: {
             "tidegate:host/log": crate::plugin::log::bindings::tidegate::host::log,
+            "tidegate:host/options": crate::plugin::options::bindings::tidegate::host::options,
             "tidegate:host/sql": crate::plugin::sql::bindings::tidegate::host::sql,
         },
     });
@@ -41,7 +42,7 @@ world!(
         package: "tidegate:event-handler",
         version: "0.1",
         export: "handler",
-        imports: &["tidegate:types/types", "tidegate:host/log", "tidegate:host/sql"],
+        imports: &["tidegate:types/types", "tidegate:host/log", "tidegate:host/options", "tidegate:host/sql"],
     }
 );
 

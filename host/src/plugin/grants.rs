@@ -24,6 +24,8 @@ pub struct Grants {
     pub env: Vec<(String, String)>,
     /// Databases by the names under which it opens them.
     pub databases: BTreeMap<String, SqlGrant>,
+    /// What it is told when it asks for its options.
+    pub options: BTreeMap<String, String>,
 }
 
 /// A folder that a plugin may use.
@@ -59,15 +61,17 @@ pub(super) struct Granted {
     pub(super) folder: Option<Folder>,
     pub(super) env: Vec<(String, String)>,
     pub(super) databases: Arc<Databases>,
+    pub(super) options: Arc<BTreeMap<String, String>>,
 }
 
 impl Granted {
     /// Reads certificates, opens no connection and no folder. Belongs to the runtime that it is made in.
     pub(super) fn new(grants: Grants) -> Result<Self, LoadError> {
-        let Grants { http, authorities, secrets, folder, env, databases } = grants;
+        let Grants { http, authorities, secrets, folder, env, databases, options } = grants;
         let http =
             if http.is_empty() { None } else { Some(Arc::new(Client::new(http, secrets, authorities.as_deref())?)) };
-        Ok(Self { http, folder, env, databases: Arc::new(Databases::new(&databases)?) })
+        let databases = Arc::new(Databases::new(&databases)?);
+        Ok(Self { http, folder, env, databases, options: Arc::new(options) })
     }
 }
 

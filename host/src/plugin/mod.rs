@@ -21,6 +21,7 @@ mod limits;
 mod linked;
 mod load;
 mod log;
+mod options;
 mod output;
 mod pipeline;
 mod policy;

@@ -146,6 +146,10 @@ impl EventHandler for HandlerSeat {
         self.0.name()
     }
 
+    fn wants(&self, event: &JobEvent) -> bool {
+        self.0.book().spec.wants(event)
+    }
+
     async fn handle(&self, events: &[JobEvent]) -> Result<(), HandlerError> {
         let service = self.0.service();
         let version = match service.as_ref() {

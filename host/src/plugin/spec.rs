@@ -3,8 +3,11 @@
 use std::path::Path;
 use std::time::Duration;
 
+use wildmatch::WildMatch;
+
 use super::{Grants, Limits, OnFailure, Source};
-use crate::config::{ConfigError, PluginConfig, Role};
+use crate::config::{ConfigError, EventsConfig, PluginConfig, Role};
+use crate::model::JobEvent;
 
 /// A plugin as it is to be run: its table in the configuration, paths resolved and defaults filled in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +24,8 @@ pub struct Spec {
     pub grants: Grants,
     /// The jobs that it is for, as `cluster/job` with `*` for any text. Empty: all.
     pub jobs: Vec<String>,
+    /// Which of their events a handler is told of.
+    pub events: EventsConfig,
     /// When a filter is asked, over its own word on it.
     pub priority: Option<i32>,
     /// What is done when it fails.
@@ -43,7 +48,8 @@ impl Spec {
     }
 
     fn granted(name: &str, config: &PluginConfig, plugins: &Path, grants: Grants) -> Self {
-        let PluginConfig { role, source, jobs, priority, on_failure, max_failures, back_off, shadow, .. } = config;
+        let PluginConfig { role, source, jobs, events, priority, on_failure, max_failures, back_off, shadow, .. } =
+            config;
         Self {
             name: name.to_owned(),
             role: *role,
@@ -51,6 +57,7 @@ impl Spec {
             limits: config.limits(),
             grants,
             jobs: jobs.clone(),
+            events: events.clone(),
             priority: *priority,
             on_failure: *on_failure,
             max_failures: u32::from(max_failures.get()),
@@ -63,6 +70,17 @@ impl Spec {
     pub fn bundled(name: &str, role: Role) -> Self {
         let config = PluginConfig::of(role, Source::Bundled(name.to_owned()));
         Self::granted(name, &config, Path::new(""), Grants::default())
+    }
+
+    /// Whether a handler is to be told of an event.
+    pub(super) fn wants(&self, event: &JobEvent) -> bool {
+        let EventsConfig { reasons, kind } = &self.events;
+        let matches = |patterns: &[String], text: &str| {
+            patterns.is_empty() || patterns.iter().any(|pattern| WildMatch::new(pattern).matches(text))
+        };
+        kind.is_none_or(|kind| kind == event.event.kind)
+            && matches(reasons, &event.event.reason)
+            && matches(&self.jobs, &format!("{}/{}", event.job.cluster, event.job_name))
     }
 
     /// Whether a version has to be built again to run as `other` says.

@@ -32,6 +32,7 @@ mod bindings {
         exports: { default: async },
         with: {
             "tidegate:host/log": crate::plugin::log::bindings::tidegate::host::log,
+            "tidegate:host/options": crate::plugin::options::bindings::tidegate::host::options,
             "tidegate:host/sql": crate::plugin::sql::bindings::tidegate::host::sql,
         },
     });
@@ -46,7 +47,7 @@ world!(
         package: "tidegate:state-store",
         version: "0.1",
         export: "stores",
-        imports: &["tidegate:host/log", "tidegate:host/sql"],
+        imports: &["tidegate:host/log", "tidegate:host/options", "tidegate:host/sql"],
     }
 );
 

@@ -6,6 +6,12 @@ pub const DEFAULT_POLICY: &[u8] = include_bytes!(env!("TIDEGATE_DEFAULT_POLICY")
 /// The event handler that writes to the host's log.
 pub const LOG_HANDLER: &[u8] = include_bytes!(env!("TIDEGATE_LOG_HANDLER"));
 
+/// The event handler that writes to a database.
+pub const SQL_HANDLER: &[u8] = include_bytes!(env!("TIDEGATE_SQL_HANDLER"));
+
+/// The event handler that sends to a URL.
+pub const WEBHOOK_HANDLER: &[u8] = include_bytes!(env!("TIDEGATE_WEBHOOK_HANDLER"));
+
 /// The state store that keeps state in a database.
 pub const SQL_STORE: &[u8] = include_bytes!(env!("TIDEGATE_SQL_STORE"));
 
@@ -24,9 +30,11 @@ pub struct Bundled {
 }
 
 /// Every bundled component.
-pub const ALL: [Bundled; 4] = [
+pub const ALL: [Bundled; 6] = [
     Bundled { role: "policy", name: "default-policy", bytes: DEFAULT_POLICY },
     Bundled { role: "event-handler", name: "log", bytes: LOG_HANDLER },
+    Bundled { role: "event-handler", name: "sql", bytes: SQL_HANDLER },
+    Bundled { role: "event-handler", name: "webhook", bytes: WEBHOOK_HANDLER },
     Bundled { role: "state-store", name: "sql", bytes: SQL_STORE },
     Bundled { role: "state-store", name: "file", bytes: FILE_STORE },
 ];

@@ -1,0 +1,181 @@
+//! The handler `webhook`, against a receiver that answers as a test says.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::routing::post;
+use serde_json::{Value, json};
+use tidegate::event::EventHandler;
+use tidegate::plugin::{Grants, WasmEventHandler};
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+use crate::handlers::{bundled, complaint, event, set};
+
+/// The statuses of the next answers; 200 after them.
+pub(crate) struct Answers(Mutex<VecDeque<u16>>);
+
+impl Answers {
+    pub(crate) fn good() -> Self {
+        Self::with([])
+    }
+
+    fn with(statuses: impl IntoIterator<Item = u16>) -> Self {
+        Self(Mutex::new(statuses.into_iter().collect()))
+    }
+}
+
+/// A server that takes JSON.
+pub(crate) struct Receiver {
+    address: String,
+    seen: Arc<Seen>,
+    _serving: JoinSet<()>,
+}
+
+struct Seen {
+    answers: Answers,
+    /// Every request: its body, and what it is authorised by.
+    requests: Mutex<Vec<(Value, String)>>,
+}
+
+impl Receiver {
+    pub(crate) async fn start(answers: Answers) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let seen = Arc::new(Seen { answers, requests: Mutex::default() });
+        let take = |State(seen): State<Arc<Seen>>, headers: HeaderMap, body: String| async move {
+            assert_eq!(headers.get("content-type").unwrap(), "application/json");
+            let token = headers.get("authorization").map_or("", |token| token.to_str().unwrap());
+            seen.requests.lock().unwrap().push((serde_json::from_str(&body).unwrap(), token.to_owned()));
+            let status = seen.answers.0.lock().unwrap().pop_front().unwrap_or(200);
+            StatusCode::from_u16(status).unwrap()
+        };
+        let app = Router::new().route("/hook", post(take)).with_state(Arc::clone(&seen));
+        let mut serving = JoinSet::new();
+        serving.spawn(async move { axum::serve(listener, app).await.unwrap() });
+        Self { address, seen, _serving: serving }
+    }
+
+    /// The handler that sends here.
+    pub(crate) fn handler(&self, options: &[(&str, &str)]) -> WasmEventHandler {
+        let url = format!("http://{}/hook", self.address);
+        let mut options = set(options);
+        options.insert("url".to_owned(), url);
+        options.entry("back-off".to_owned()).or_insert_with(|| "10 ms".to_owned());
+        let http = vec![format!("http://{}", self.address).parse().unwrap()];
+        bundled("webhook", Grants { http, options, ..Grants::default() }).unwrap()
+    }
+
+    fn bodies(&self) -> Vec<Value> {
+        self.seen.requests.lock().unwrap().iter().map(|(body, _)| body.clone()).collect()
+    }
+
+    /// The messages of all events, as sent in plain JSON.
+    pub(crate) fn messages(&self) -> Vec<String> {
+        let bodies = self.bodies();
+        let events = bodies.iter().flat_map(|body| body["events"].as_array().unwrap());
+        events.map(|event| event["message"].as_str().unwrap().to_owned()).collect()
+    }
+}
+
+#[tokio::test]
+async fn each_receiver_gets_its_own_form() {
+    let told = event(0, "ScalingReport", "a <b> & \"c\"", 3);
+    let job = format!("{:032x}", 0xab);
+    let template =
+        r#"{"title": "{{reason}} of {{cluster}}/{{job}}", "body": ["{{message}}", "{{ count }}", "{{no}}"], "n": 1}"#;
+    for (options, expected) in [
+        (
+            vec![],
+            json!({ "events": [{
+                "at": "2026-01-01T00:00:00Z", "cluster": "orders", "job": "enrich", "job-id": job, "severity": "warning",
+                "reason": "ScalingReport", "message": "a <b> & \"c\"", "count": 3,
+            }] }),
+        ),
+        (
+            vec![("format", "slack")],
+            json!({ "text": ":warning: *orders/enrich* ScalingReport: a &lt;b&gt; &amp; \"c\" (3 times)" }),
+        ),
+        (
+            vec![("format", "alertmanager")],
+            json!([{
+                "labels": {
+                    "alertname": "ScalingReport", "severity": "warning", "cluster": "orders", "job": "enrich",
+                    "job_id": job,
+                },
+                "annotations": { "summary": "a <b> & \"c\"", "count": "3" },
+                "startsAt": "2026-01-01T00:00:00Z",
+            }]),
+        ),
+        (
+            vec![("template", template)],
+            json!({ "title": "ScalingReport of orders/enrich", "body": ["a <b> & \"c\"", "3", "{{no}}"], "n": 1 }),
+        ),
+    ] {
+        let receiver = Receiver::start(Answers::good()).await;
+        receiver.handler(&options).handle(std::slice::from_ref(&told)).await.unwrap();
+        assert_eq!(receiver.bodies(), [expected], "{options:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_may_help_is_tried_again_and_nothing_else() {
+    for (answers, requests, end) in [
+        (vec![503, 429, 200], 3, None),
+        (vec![500, 500, 500, 500, 500], 4, Some("answered 500 (attempt 4, the last)")),
+        (vec![404], 1, Some("answered 404")),
+        (vec![302], 1, Some("answered 302")),
+    ] {
+        let receiver = Receiver::start(Answers::with(answers.clone())).await;
+        let handler = receiver.handler(&[]);
+        let events = [event(0, "R", "m", 1)];
+        match end {
+            None => handler.handle(&events).await.unwrap(),
+            Some(end) => {
+                let said = complaint(&handler, &events).await;
+                assert!(said.contains(end), "{answers:?}: {said}");
+            }
+        }
+        assert_eq!(receiver.bodies().len(), requests, "{answers:?}");
+    }
+}
+
+#[tokio::test]
+async fn headers_are_sent() {
+    let receiver = Receiver::start(Answers::good()).await;
+    let handler = receiver.handler(&[("headers", r#"{"authorization":"Bearer abc"}"#)]);
+    handler.handle(&[event(0, "R", "m", 1)]).await.unwrap();
+    assert_eq!(receiver.seen.requests.lock().unwrap()[0].1, "Bearer abc");
+}
+
+#[tokio::test]
+async fn what_is_wrong_is_said_before_it_is_in_service() {
+    let http = vec!["http://127.0.0.1:1".parse().unwrap()];
+    for (options, expected) in [
+        (vec![], "option `url` is missing"),
+        (vec![("url", "hooks")], "option `url`: `hooks` is no `https://HOST/PATH`"),
+        (vec![("url", "http://127.0.0.1:1/"), ("format", "xml")], "`xml` is none of json, slack, alertmanager"),
+        (vec![("url", "http://127.0.0.1:1/"), ("template", "{")], "option `template` is no JSON"),
+        (vec![("url", "http://127.0.0.1:1/"), ("attempts", "0")], "option `attempts`: `0` is not a number"),
+        (vec![("url", "http://127.0.0.1:1/"), ("retries", "3")], "there is no option `retries`"),
+        (vec![("url", "http://127.0.0.1:1/"), ("headers", "x")], "option `headers`: expected a table of texts"),
+    ] {
+        let grants = Grants { http: http.clone(), options: set(&options), ..Grants::default() };
+        let error = bundled("webhook", grants).unwrap().try_out().await.unwrap_err();
+        assert!(error.to_string().contains(expected), "{error}");
+    }
+    let to = |url: &str| {
+        let options = set(&[("url", url), ("back-off", "1 ms")]);
+        bundled("webhook", Grants { http: http.clone(), options, ..Grants::default() }).unwrap()
+    };
+    let events = [event(0, "R", "m", 1)];
+    let said = complaint(&to("http://127.0.0.1:1/"), &events).await;
+    assert!(said.contains("(attempt 4, the last)"), "{said}");
+    let said = complaint(&to("http://127.0.0.2:1/"), &events).await;
+    assert!(said.contains("grant = { http ="), "{said}");
+    let error = bundled("webhook", Grants::default()).map(drop).unwrap_err();
+    assert!(error.to_string().contains("wasi:http"), "{error}");
+}
