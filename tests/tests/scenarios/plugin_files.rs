@@ -21,7 +21,8 @@ struct Running {
 }
 
 impl Running {
-    /// A daemon for the cluster at `url`, whose only policy is `plugins/mine.wasm`.
+    /// A daemon for the cluster at `url`, whose only policy is `plugins/mine.wasm`, and whose only event handler, which
+    /// is granted nothing, is `plugins/pager.wasm`.
     fn with(name: &str, url: &str, policy: &[u8]) -> Self {
         let folder = TempDir::new().unwrap();
         // Compiled code is kept from one run of the tests to the next, and nothing else of what a daemon keeps.
@@ -35,10 +36,12 @@ impl Running {
         }
         fs::create_dir(folder.path().join("plugins")).unwrap();
         fs::write(folder.path().join("plugins/mine.wasm"), policy).unwrap();
+        fs::write(folder.path().join("plugins/pager.wasm"), bundled("log")).unwrap();
         let config = format!(
             "state-dir = \"{}\"\n[control]\ninterval = \"100ms\"\n[plugins]\ndirectory = \"plugins\"\n[[cluster]]\n\
              name = \"c\"\nurl = \"{url}\"\noptions = {{ \"job.autoscaler.enabled\" = true }}\n[plugin.mine]\n\
-             role = \"policy\"\nsource = \"mine.wasm\"\n",
+             role = \"policy\"\nsource = \"mine.wasm\"\n[plugin.pager]\nrole = \"event-handler\"\n\
+             source = \"pager.wasm\"\n",
             state.display()
         );
         let path = folder.path().join("tidegate.toml");
@@ -62,8 +65,14 @@ impl Running {
 
     /// Puts a file in the place of the policy at once, as a careful user does.
     fn place(&self, content: &[u8]) {
-        fs::write(self.path("mine.tmp"), content).unwrap();
-        fs::rename(self.path("mine.tmp"), self.path("mine.wasm")).unwrap();
+        self.place_as("mine", content);
+    }
+
+    /// The same for any plugin.
+    fn place_as(&self, name: &str, content: &[u8]) {
+        let (draft, place) = (self.path(&format!("{name}.tmp")), self.path(&format!("{name}.wasm")));
+        fs::write(&draft, content).unwrap();
+        fs::rename(draft, place).unwrap();
     }
 
     /// What `tidegate plugin …` says, and whether it succeeds.
@@ -73,17 +82,43 @@ impl Running {
 
     /// How the policy stands.
     fn mine(&self) -> Value {
+        self.named("mine")
+    }
+
+    fn named(&self, name: &str) -> Value {
         let (_, said) = self.plugin(&["list", "--json"]);
         let listed: Value = serde_json::from_str(&said).unwrap();
         let mut plugins = listed["plugins"].as_array().unwrap().iter();
-        plugins.find(|plugin| plugin["name"] == "mine").unwrap().clone()
+        plugins.find(|plugin| plugin["name"] == name).unwrap().clone()
     }
 
-    /// How it stands, once it does so as wanted.
+    /// How the policy stands, once it does so as wanted.
     async fn mine_is(&self, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        self.is("mine", what, wanted).await
+    }
+
+    /// Refused is `content`; why is in the table, beside what is in service.
+    async fn shows_refused(&self, name: &str, way: &str, content: &[u8], words: &str) {
+        let is_refused = |plugin: &Value| {
+            let newest = &plugin["versions"][0];
+            newest["digest"] == digest(content) && newest["state"] == "refused"
+        };
+        let before = self.named(name)["active"].clone();
+        let plugin = self.is(name, way, is_refused).await;
+        let error = plugin["versions"][0]["error"].as_str().unwrap();
+        assert!(error.contains(words), "{way}: {error}");
+        assert_eq!((&plugin["state"], &plugin["active"]), (&"active".into(), &before), "{way}");
+        let (listed, said) = self.plugin(&["list"]);
+        let flat = said.split_whitespace().collect::<Vec<_>>().join(" ");
+        let row = format!("{name} {} active {:.12} ", plugin["role"].as_str().unwrap(), before.as_str().unwrap());
+        assert!(listed && flat.contains(&row), "{way}: `{row}` is not in\n{said}");
+        assert!(flat.contains("was refused: ") && flat.contains(words), "{way}:\n{said}");
+    }
+
+    async fn is(&self, name: &str, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
         let mut seen = Value::Null;
         for _ in 0..300 {
-            seen = self.mine();
+            seen = self.named(name);
             if wanted(&seen) {
                 return seen;
             }
@@ -125,27 +160,36 @@ async fn a_policy_that_is_broken_in_any_way_leaves_the_one_in_service_and_says_w
 
     let other_contract = replaced(&first, b"tidegate:policy/scaling@0.1.0", b"tidegate:policy/scaling@0.2.0");
     let hostile = fs::read(env!("TIDEGATE_HOSTILE_POLICY")).unwrap();
+    let other_function = replaced(&hostile, b"window-full-at", b"window-full-by");
+    let other_type = replaced(&hostile, b"executing", b"exhausted");
+    let asking = replaced(&hostile, b"tidegate:host/log@", b"tidegate:host/sql@");
     for (way, broken, words) in [
         ("truncated", &first[..first.len() / 2], "damaged, truncated"),
         ("a text", b"#!/bin/sh\necho no policy\n", "is no WebAssembly component"),
         ("a core module", b"\0asm\x01\0\0\0", "wasm32-wasip2"),
         ("another role", &bundled("log"), "tidegate:policy/scaling"),
         ("another version of the contract", &other_contract, "0.2"),
+        (
+            "a function that no host has",
+            &other_function,
+            "it needs `view.window-full-by` of `tidegate:policy/observation`",
+        ),
+        ("a type that is another", &other_type, "`decide` of `tidegate:policy/scaling` has another type: "),
+        (
+            "an import that no policy is given",
+            &asking,
+            "needs `tidegate:host/sql`, which this kind of plugin is not given",
+        ),
         ("it traps", &hostile, "failed its rehearsal"),
     ] {
         running.place(broken);
-        let is_refused = |mine: &Value| {
-            let newest = &mine["versions"][0];
-            newest["digest"] == digest(broken) && newest["state"] == "refused"
-        };
-        let mine = running.mine_is(way, is_refused).await;
-        let error = mine["versions"][0]["error"].as_str().unwrap();
-        assert!(error.contains(words), "{way}: {error}");
-        assert_eq!((&mine["state"], &mine["active"]), (&"active".into(), &digest(&first)), "{way}");
-        let (listed, said) = running.plugin(&["list"]);
-        let flat = said.split_whitespace().collect::<Vec<_>>().join(" ");
-        assert!(listed && flat.contains("was refused: ") && flat.contains(words), "{way}:\n{said}");
+        running.shows_refused("mine", way, broken, words).await;
     }
+    // What a policy is never given, a handler may be granted, but this one is not.
+    let sender = fs::read(env!("TIDEGATE_HTTP_HANDLER")).unwrap();
+    running.place_as("pager", &sender);
+    let words = "which plugin `pager` is not granted: `grant = { http = [\"host:port\"] }`";
+    running.shows_refused("pager", "it asks for more than it is granted", &sender, words).await;
 
     // Written in place, slowly: half of it is never taken.
     let second = version(2);

@@ -8,12 +8,13 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tidegate::config::Role;
 use tidegate::metrics::Metrics;
-use tidegate::model::Digest;
+use tidegate::model::{Digest, Verdict};
 use tidegate::plugin::{
     Code, Fallback, Grants, Limits, Offer, OnFailure, PluginStatus, Registry, Runtime, Source, Spec, SteerError,
     Strictness, VersionState, WasmEventHandler,
 };
 use tidegate_tests::host::{INTERVAL, START, Scenario};
+use tidegate_tests::usage;
 
 use crate::short_of_three;
 
@@ -95,6 +96,74 @@ async fn a_thousand_swaps_lose_no_pass_and_leave_nothing_behind() {
     let mut text = String::new();
     metrics.write(&mut text).unwrap();
     assert_eq!(text.matches("tidegate_plugin_active{plugin=\"default-policy\"").count(), 1, "{text}");
+}
+
+/// Memory at the end, beside that after the first swaps: what a leak of compiled code would be many times over.
+const MOST_GROWTH: f64 = 1.25;
+
+#[tokio::test]
+#[ignore = "takes a minute, and measures the memory of its whole process"]
+#[expect(clippy::print_stdout, reason = "the figures are of interest where it passes, too")]
+async fn a_thousand_files_renamed_into_place_lose_no_pass_and_leave_memory_flat() {
+    const SETTLED: usize = 60;
+    const PASSES: usize = SETTLED + 340;
+    // An odd number, so that each file has its turn when a pass begins.
+    const SWAPS: usize = 3;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("mine.wasm");
+    let place = |code: &Code| {
+        let draft = folder.path().join("mine.tmp");
+        std::fs::write(&draft, code.bytes()).unwrap();
+        std::fs::rename(draft, &path).unwrap();
+    };
+    // Two policies that have little in common: the other one evaluates nothing, and wants two subtasks of everything.
+    let (usual, other) = (bundled(), hostile());
+    place(&usual);
+    let spec = Spec { source: Source::File(path.clone()), ..Spec::bundled("mine", Role::Policy) };
+    let (registry, metrics) = registry(vec![spec]).await;
+    let jobs = ["a", "b", "c"].map(|name| short_of_three(name).configured("hostile.until", "0"));
+    let mut host = Scenario::of(jobs).registry(&registry).start().await;
+    let resident = || usage::memory(std::process::id(), "VmRSS").unwrap();
+    let (mut swaps, mut before) = (0, 0);
+    for pass in 0..PASSES {
+        if pass == SETTLED {
+            before = resident();
+        }
+        host.begin_pass().await;
+        for _ in 0..SWAPS {
+            place(if swaps % 2 == 0 { &other } else { &usual });
+            assert!(matches!(registry.refresh("mine").await.unwrap(), Offer::Active { .. }));
+            swaps += 1;
+        }
+        host.finish_all_but(0).await;
+    }
+    let after = resident();
+    let growth = after as f64 / before as f64;
+    println!("{swaps} swaps, {before} bytes resident after the first {}, {after} at the end", SETTLED * SWAPS);
+    assert!(growth < MOST_GROWTH, "{growth:.2} times");
+
+    for name in ["a", "b", "c"] {
+        let records = host.records(name);
+        assert_eq!(records.len(), PASSES, "no pass is lost");
+        let mut decided: BTreeMap<Digest, usize> = BTreeMap::new();
+        for record in records {
+            assert_eq!(record.error, None);
+            let Some(decision) = &record.decision else { continue };
+            let digest = record.policy_digest.unwrap();
+            assert!([usual.digest, other.digest].contains(&digest));
+            let is_others = match &decision.verdict {
+                Verdict::Hold { reason } => reason == "too early",
+                Verdict::Scale(_) => decision.evaluated.is_empty(),
+            };
+            assert_eq!(is_others, digest == other.digest, "it is that version which decided");
+            *decided.entry(digest).or_default() += 1;
+        }
+        assert!(decided.len() == 2 && decided.values().all(|passes| *passes > PASSES / 5), "{decided:?}");
+        assert!(host.puts(name).len() > 2, "it is scaled meanwhile: {:?}", host.puts(name));
+    }
+    assert_eq!(count(&metrics, "tidegate_plugin_swaps_total{plugin=\"mine\"}"), (swaps + 1) as f64);
+    assert_eq!(count(&metrics, "tidegate_plugin_failures_total"), 0.0);
+    assert_eq!(count(&metrics, "tidegate_plugin_versions{plugin=\"mine\"}"), 2.0);
 }
 
 #[tokio::test]
