@@ -24,6 +24,7 @@ mod taps;
 mod turn;
 mod views;
 mod words;
+mod wrong_options;
 
 pub use cluster::{Cluster, Controller, Pace, Watch};
 pub use fleet::Fleet;

@@ -8,18 +8,18 @@ use std::time::{Duration, Instant};
 use tidegate_common::configuration::{Configuration, InvalidValue};
 use tidegate_common::options;
 use tidegate_common::time::Timestamp;
-use tidegate_common::validate::{InvalidOption, validate};
 use tracing::{debug, info, warn};
 
 use super::chain::Chain;
 use super::context::{compose_targets, state_key_by_id};
 use super::filtering::{Filtered, past_filters};
-use super::job::{Checked, JobMemory, WrongOptions};
+use super::job::{JobMemory, WrongOptions};
 use super::judge::judge;
 use super::observe::{excluded_ids, observe, stage_of};
 use super::realize::realize;
 use super::service::version;
 use super::words::describe_targets;
+use super::wrong_options::wrong_options;
 use super::{DecisionRecord, LiveExtensions, Policies, Realization, ShadowTurns, Stage, Views};
 use crate::causes::in_one_text;
 use crate::event::Events;
@@ -77,7 +77,7 @@ impl Pass {
         record.policy_digest = policy.digest();
         self.tell_change(memory, policy.as_ref(), &mut record);
         record.samples = memory.collector.window().len();
-        if let Some(wrong) = self.wrong_options(policy.as_ref(), memory, context).await {
+        if let Some(wrong) = wrong_options(policy.as_ref(), memory, context).await {
             record.error = Some(self.tell_wrong_options(&mut record, options, wrong));
         } else {
             let scaled = self.scale(cluster, policy.as_ref(), memory, context, &mut record).await;
@@ -319,49 +319,6 @@ impl Pass {
         }
     }
 
-    /// What is wrong with the job's options; looked at only when they have changed.
-    async fn wrong_options(
-        &self,
-        policy: &dyn Policy,
-        memory: &mut JobMemory,
-        context: &JobContext,
-    ) -> Option<WrongOptions> {
-        match &memory.checked {
-            Some(Checked { configuration, policy_digest, wrong })
-                if *configuration == context.configuration && *policy_digest == policy.digest() =>
-            {
-                return wrong.clone();
-            }
-            _ => {}
-        }
-        let wrong = match validate(&context.configuration) {
-            Err(InvalidOption::Unreadable(error)) => {
-                warn!(job = %context.key, name = context.name, key = error.key, value = error.value,
-                    expected = error.expected, "option cannot be read");
-                Some(WrongOptions::Unreadable(error.to_string()))
-            }
-            Err(wrong) => Some(WrongOptions::Invalid(in_one_text(&wrong))),
-            Ok(()) if is_enabled(&context.configuration) => {
-                match policy.check_options(&context.key.to_string(), &context.configuration).await {
-                    Ok(wrong) => (!wrong.is_empty()).then(|| WrongOptions::Invalid(wrong.join("; "))),
-                    Err(error) => {
-                        // Not the options' fault: try again in the next pass, and let this one find out.
-                        warn!(job = %context.key, name = context.name, policy = policy.name(),
-                            error = in_one_text(&error), "options could not be checked");
-                        return None;
-                    }
-                }
-            }
-            Ok(()) => None,
-        };
-        memory.checked = Some(Checked {
-            configuration: Arc::clone(&context.configuration),
-            policy_digest: policy.digest(),
-            wrong: wrong.clone(),
-        });
-        wrong
-    }
-
     /// Tells what is wrong, and answers with it. How often is not for the job to say, whose options are wrong.
     fn tell_wrong_options(&self, record: &mut DecisionRecord, options: &Configuration, wrong: WrongOptions) -> String {
         match wrong {
@@ -396,8 +353,4 @@ pub(super) fn warning(reason: &str, message: String, interval: Option<Duration>)
 fn undelayed(event: &Event) -> Event {
     let interval = if event.kind == EventKind::Normal { None } else { event.interval };
     Event { interval, ..event.clone() }
-}
-
-fn is_enabled(configuration: &Configuration) -> bool {
-    configuration.read(&options::ENABLED).unwrap_or(false)
 }
