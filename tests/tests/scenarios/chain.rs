@@ -151,7 +151,7 @@ async fn an_aligner_that_fails_fails_the_pass() {
         ("trap", "aligner `multiples`: it failed: trapped"),
         ("spin", "aligner `multiples`: it failed: ran past its deadline of 200ms"),
         ("decline", "aligner `multiples`: it has no answer: it does not go"),
-        ("zero", "the new parallelism 0 of"),
+        ("zero", "The parallelism should be greater than 0."),
         ("huge", "4000000000 is no parallelism"),
     ] {
         let host = beside_a_plain_one(ALIGNER, ("scaling.parallelism-alignment.mode.mine.act", act)).await;
