@@ -379,7 +379,7 @@ async fn damaged_compiled_code_is_compiled_again() {
         WasmEventHandler::build("log", &code, limits, grants, runtime, Arc::default()).unwrap()
     };
     let files = || {
-        let engines = std::fs::read_dir(folder.path().join("modules")).unwrap();
+        let engines = std::fs::read_dir(folder.path().join("code/modules")).unwrap();
         let files = engines.flat_map(|engine| std::fs::read_dir(engine.unwrap().path()).unwrap());
         let files = files.map(|file| file.unwrap().path()).filter(|path| path.extension().is_none());
         files.map(|path| (std::fs::read(&path).unwrap(), path)).collect::<Vec<_>>()
