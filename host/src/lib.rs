@@ -1,9 +1,10 @@
 //! The tidegate host, in reading order.
 //!
-//! Everything may use [`model`], which uses nothing; [`control`] speaks only the domain traits [`flink::JobManager`],
+//! Everything may use [`model`], which uses only [`zone`]; [`control`] speaks only the domain traits [`flink::JobManager`],
 //! [`policy::Policy`], those of [`extension`], [`state::StateStore`] and [`event::EventHandler`].
 
 pub mod model;
+pub mod zone;
 
 pub mod cli;
 pub mod config;
@@ -30,4 +31,3 @@ pub mod demo;
 pub mod follow;
 pub mod reload;
 mod stores;
-pub mod zone;

@@ -7,6 +7,7 @@ use tidegate::model::{
     Edge, GlobalMetric, GlobalMetrics, JobId, Observation, Sample, ScalingMetric, ShipStrategy, Topology, Vertex,
     VertexId, VertexMetrics, Window,
 };
+use tidegate::zone::Zone;
 use tidegate_common::configuration::Configuration;
 use tidegate_common::time::Timestamp;
 
@@ -43,7 +44,7 @@ pub fn steady(vertices: u32, samples: u32, history: u32) -> Observation {
         job: JobId::from_u128(1),
         job_name: "steady".to_owned(),
         now,
-        utc_offset: 0,
+        zone: Zone::default(),
         running_since: Timestamp::from_millis(now.as_millis() - 86_400_000),
         window_full_at: now,
         configuration: Arc::new(configuration()),

@@ -51,6 +51,7 @@ impl Policy for NativePolicy {
         };
         match decided {
             Ok(decision) => into_decision(decision),
+            Err(kit::Failure::Collecting(reason)) => Err(Failure::Collecting(reason).into()),
             Err(kit::Failure::Evaluating(reason)) => Err(Failure::Evaluating(reason).into()),
             Err(kit::Failure::Executing(reason)) => Err(Failure::Executing(reason).into()),
         }
@@ -161,8 +162,8 @@ impl View for Seen<'_> {
         self.0.now
     }
 
-    fn utc_offset(&self) -> i32 {
-        self.0.utc_offset
+    fn utc_offset(&self, at: Timestamp) -> i32 {
+        self.0.zone.offset_at(at)
     }
 
     fn running_since(&self) -> Timestamp {

@@ -17,6 +17,7 @@ use tidegate::model::{
 };
 use tidegate::plugin::{Limits, Runtime, Source, WasmPolicy};
 use tidegate::policy::{Policy, PolicyError};
+use tidegate::zone::Zone;
 use tidegate_common::configuration::Configuration;
 use tidegate_common::time::Timestamp;
 use tidegate_tests::native::NativePolicy;
@@ -247,7 +248,7 @@ fn observation() -> impl Strategy<Value = Observation> {
                 job: JobId::from_u128(1),
                 job_name: "j".to_owned(),
                 now: Timestamp::from_millis(NOW),
-                utc_offset: 0,
+                zone: Zone::default(),
                 running_since: Timestamp::from_millis(since),
                 window_full_at: Timestamp::from_millis(full),
                 configuration: Arc::new(options),

@@ -127,6 +127,7 @@ mod tests {
     use crate::control::ExtensionPlugins;
     use crate::extension::{ExtensionError, Extensions, Filter};
     use crate::model::{FilterOutcome, IoMetrics, JobId, Vertex, Window};
+    use crate::zone::Zone;
 
     /// Lets no vertex have more subtasks than this; 0 is a veto. Counts how often it is asked.
     struct Cap(u32, AtomicUsize);
@@ -173,7 +174,7 @@ mod tests {
             job: JobId::from_u128(1),
             job_name: "j".to_owned(),
             now: Timestamp::default(),
-            utc_offset: 0,
+            zone: Zone::default(),
             running_since: Timestamp::default(),
             window_full_at: Timestamp::default(),
             configuration: Arc::new(Configuration::default()),

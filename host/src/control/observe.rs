@@ -23,7 +23,7 @@ pub(super) fn observe(
         job: context.key.id,
         job_name: context.name.clone(),
         now,
-        utc_offset: zone.offset_at(now),
+        zone: zone.clone(),
         running_since: collected.running_since,
         window_full_at: collected.window_full_at,
         configuration: Arc::clone(&context.configuration),

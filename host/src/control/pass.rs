@@ -152,6 +152,7 @@ impl Pass {
         let extensions = Arc::clone(&chain) as Arc<dyn Extensions>;
         let decision = policy.decide(Arc::clone(&observation), extensions).await.map_err(|error| {
             let stage = match &error {
+                PolicyError::Declined(Failure::Collecting(_)) => Stage::Collecting,
                 PolicyError::Declined(Failure::Evaluating(_)) => Stage::Evaluating,
                 _ => Stage::Executing,
             };

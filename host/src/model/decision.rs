@@ -73,6 +73,9 @@ pub struct Scalar {
 /// Why a policy came to no decision.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Failure {
+    /// What was kept of earlier passes, or how long it is to be kept, could not be made use of.
+    #[error("{0}")]
+    Collecting(String),
     /// The metrics could not be evaluated.
     #[error("{0}")]
     Evaluating(String),

@@ -7,6 +7,7 @@ use tidegate_common::configuration::Configuration;
 use tidegate_common::time::Timestamp;
 
 use super::{GlobalMetric, JobId, ScalingMetric, Topology, Vertex, VertexMetrics, Window};
+use crate::zone::Zone;
 
 /// One consistent picture of a running job.
 #[derive(Clone, Debug)]
@@ -19,8 +20,8 @@ pub struct Observation {
     pub job_name: String,
     /// The time of the pass.
     pub now: Timestamp,
-    /// Seconds that local time is ahead of UTC then.
-    pub utc_offset: i32,
+    /// The zone of local time.
+    pub zone: Zone,
     /// Since when the job has been running.
     pub running_since: Timestamp,
     /// When the window is, or was, full.
@@ -124,7 +125,7 @@ mod tests {
             job: JobId::from_u128(1),
             job_name: String::new(),
             now: Timestamp::from_millis(3),
-            utc_offset: 0,
+            zone: Zone::default(),
             running_since: Timestamp::default(),
             window_full_at: Timestamp::default(),
             configuration: Arc::default(),

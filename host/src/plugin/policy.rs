@@ -188,6 +188,7 @@ impl Policy for WasmPolicy {
             .map_err(|error| self.broken(error))?;
         match answer {
             Ok(decision) => into_decision(decision, vertices).map_err(|error| self.broken(error)),
+            Err(wit::Failure::Collecting(reason)) => Err(Failure::Collecting(clean(&reason)).into()),
             Err(wit::Failure::Evaluating(reason)) => Err(Failure::Evaluating(clean(&reason)).into()),
             Err(wit::Failure::Executing(reason)) => Err(Failure::Executing(clean(&reason)).into()),
         }

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
+use tidegate_common::time::Timestamp;
 use wasmtime::component::Resource;
 
 use super::call::State;
@@ -78,8 +79,8 @@ impl observation::HostView for State {
         self.seen(&view, |seen| seen.now.as_millis())
     }
 
-    async fn utc_offset(&mut self, view: Resource<View>) -> wasmtime::Result<i32> {
-        self.seen(&view, |seen| seen.utc_offset)
+    async fn utc_offset(&mut self, view: Resource<View>, at: i64) -> wasmtime::Result<i32> {
+        self.seen(&view, |seen| seen.zone.offset_at(Timestamp::from_millis(at)))
     }
 
     async fn running_since(&mut self, view: Resource<View>) -> wasmtime::Result<i64> {

@@ -33,6 +33,7 @@ pub(crate) fn decision(decision: kit::Decision) -> wit::Decision {
 
 pub(crate) fn failure(failure: kit::Failure) -> wit::Failure {
     match failure {
+        kit::Failure::Collecting(reason) => wit::Failure::Collecting(reason),
         kit::Failure::Evaluating(reason) => wit::Failure::Evaluating(reason),
         kit::Failure::Executing(reason) => wit::Failure::Executing(reason),
     }

@@ -14,8 +14,8 @@ impl View for Seen<'_> {
         Timestamp::from_millis(self.0.now())
     }
 
-    fn utc_offset(&self) -> i32 {
-        self.0.utc_offset()
+    fn utc_offset(&self, at: Timestamp) -> i32 {
+        self.0.utc_offset(at.as_millis())
     }
 
     fn running_since(&self) -> Timestamp {

@@ -36,7 +36,7 @@ pub fn decide(view: &dyn View, extensions: &dyn Extensions) -> Result<Decision, 
     if window.len() < 2 {
         return recall.hold("fewer than two samples have been collected");
     }
-    let restart = recall.remembered.tracking.restart_time(&configuration).map_err(evaluating)?;
+    let restart = recall.remembered.tracking.restart_time(&configuration).map_err(collecting)?;
     let options = EvaluationOptions::read(&configuration, restart).map_err(evaluating)?;
     let mut evaluation = evaluate(&topology, &window, &options, extensions)?;
     if view.now() < view.window_full_at() {
@@ -69,7 +69,7 @@ struct Recall<'t> {
 
 impl<'t> Recall<'t> {
     fn new(view: &dyn View, configuration: &Configuration, history: Option<&'t str>) -> Result<Self, Failure> {
-        let limits = Limits::read(configuration).map_err(evaluating)?;
+        let limits = Limits::read(configuration).map_err(collecting)?;
         let mut unreadable = Vec::new();
         let mut tracking: ScalingTracking = recall(view, SCALING_TRACKING, &mut unreadable);
         let tracking_changed = tracking.trim(view.now(), limits);
@@ -143,6 +143,10 @@ fn with_evaluation(mut decision: Decision, evaluation: &Evaluation) -> Decision 
     decision.recommended = rows.iter().map(recommended).collect();
     decision.evaluated_global = evaluation.global.scalars().to_vec();
     decision
+}
+
+fn collecting(error: impl std::fmt::Display) -> Failure {
+    Failure::Collecting(error.to_string())
 }
 
 fn evaluating(error: impl std::fmt::Display) -> Failure {
@@ -440,10 +444,16 @@ mod tests {
 
     #[test]
     fn an_option_that_cannot_be_read_fails_the_pass() {
-        for (key, failure) in [("catch-up.duration", "evaluating"), ("scale-up.max-factor", "executing")] {
+        for (key, failure) in [
+            ("history.max.age", "collecting"),
+            ("restart.time", "collecting"),
+            ("catch-up.duration", "evaluating"),
+            ("scale-up.max-factor", "executing"),
+        ] {
             let mut view = source(1000.0);
             view.configuration.set(format!("job.autoscaler.{key}"), "soon");
             let found = match decide(&view, &NoExtensions) {
+                Err(Failure::Collecting(_)) => "collecting",
                 Err(Failure::Evaluating(_)) => "evaluating",
                 Err(Failure::Executing(_)) => "executing",
                 Ok(decision) => panic!("{decision:?}"),

@@ -88,6 +88,10 @@ pub struct Event {
 /// Why there is no decision.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Failure {
+    /// What was kept of earlier passes, or how long it is to be kept, could not be made use of: to the Java autoscaler
+    /// a part of collecting.
+    #[error("{0}")]
+    Collecting(String),
     /// The metrics could not be evaluated.
     #[error("{0}")]
     Evaluating(String),

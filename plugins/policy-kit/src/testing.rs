@@ -39,7 +39,7 @@ impl View for FakeView {
         Timestamp::from_millis(self.now)
     }
 
-    fn utc_offset(&self) -> i32 {
+    fn utc_offset(&self, _: Timestamp) -> i32 {
         self.utc_offset
     }
 

@@ -9,8 +9,8 @@ use tidegate_common::time::Timestamp;
 pub trait View {
     /// The time of the pass.
     fn now(&self) -> Timestamp;
-    /// Seconds that local time is ahead of UTC then.
-    fn utc_offset(&self) -> i32;
+    /// Seconds that local time is ahead of UTC at an instant.
+    fn utc_offset(&self, at: Timestamp) -> i32;
     /// Since when the job has been running.
     fn running_since(&self) -> Timestamp;
     /// When the metric window is, or was, full.

@@ -7,7 +7,7 @@ use crate::time::Timestamp;
 /// Years that an open year field reaches to.
 const LAST_YEAR: i32 = 2199;
 
-/// The instants, to the second and in UTC, that a cron expression names.
+/// The local times, to the second, that a cron expression names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Cron {
     seconds: BTreeSet<i32>,
@@ -66,19 +66,19 @@ impl Cron {
         (unspecified.0 != unspecified.1).then_some(cron)
     }
 
-    /// Whether the second of `instant` is named.
-    pub fn contains(&self, instant: Timestamp) -> bool {
-        let Some(utc) = instant.utc() else {
+    /// Whether the second of `local` is named: a local time, as the instant at which a clock in UTC shows the same.
+    pub fn contains(&self, local: Timestamp) -> bool {
+        let Some(local) = local.utc() else {
             return false;
         };
-        let day = i32::from(utc.day());
-        let last_day = i32::from(utc.month().length(utc.year()));
-        let day_of_week = i32::from(utc.weekday().number_days_from_sunday()) + 1;
-        self.seconds.contains(&i32::from(utc.second()))
-            && self.minutes.contains(&i32::from(utc.minute()))
-            && self.hours.contains(&i32::from(utc.hour()))
-            && self.months.contains(&i32::from(u8::from(utc.month())))
-            && self.years.contains(&utc.year())
+        let day = i32::from(local.day());
+        let last_day = i32::from(local.month().length(local.year()));
+        let day_of_week = i32::from(local.weekday().number_days_from_sunday()) + 1;
+        self.seconds.contains(&i32::from(local.second()))
+            && self.minutes.contains(&i32::from(local.minute()))
+            && self.hours.contains(&i32::from(local.hour()))
+            && self.months.contains(&i32::from(u8::from(local.month())))
+            && self.years.contains(&local.year())
             && if self.by_week {
                 self.has_day_of_week(day, day_of_week, last_day)
             } else {

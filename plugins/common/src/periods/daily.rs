@@ -1,10 +1,11 @@
 //! A time of every day, such as `9:30-10:50`, by the rules of Quartz' `DailyCalendar`.
 
+use super::wall::Wall;
 use crate::time::Timestamp;
 
 const DAY: i64 = 86_400_000;
 
-/// A range of times of day in UTC, both ends included.
+/// A range of times of day, both ends included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Daily {
     /// Milliseconds since midnight.
@@ -20,9 +21,13 @@ impl Daily {
         (start < end).then_some(Self { start, end })
     }
 
-    /// Whether `instant` is in the range on its day.
-    pub fn contains(&self, instant: Timestamp) -> bool {
-        (self.start..=self.end).contains(&instant.as_millis().rem_euclid(DAY))
+    /// Whether `instant` is in the range on its local day. Each end is an instant of its own, so that a range is longer
+    /// or shorter where the clock is set in it.
+    pub fn contains(&self, instant: Timestamp, wall: Wall<'_>) -> bool {
+        let now = wall.shown_at(instant).as_millis();
+        let midnight = now.saturating_sub(now.rem_euclid(DAY));
+        let on_this_day = |time: i64| wall.instant_of(Timestamp::from_millis(midnight.saturating_add(time)));
+        (on_this_day(self.start)..=on_this_day(self.end)).contains(&instant)
     }
 }
 

@@ -4,6 +4,7 @@ use thiserror::Error;
 
 use super::cron::Cron;
 use super::daily::Daily;
+use super::wall::Wall;
 use crate::options::EXCLUDED_PERIODS;
 use crate::time::Timestamp;
 
@@ -35,14 +36,13 @@ enum Part {
     Cron(Box<Cron>),
 }
 
-/// Whether `local` lies in one of `periods`: an instant as the clock on the wall shows it, as if that stood in UTC. The
-/// Java autoscaler takes the process' default zone.
+/// Whether `now` lies in one of `periods`, in local time. The Java autoscaler takes the process' default zone.
 ///
 /// # Errors
 /// The first period that is none, unless one before it holds the instant.
-pub fn is_excluded(periods: &[String], local: Timestamp) -> Result<bool, InvalidPeriod> {
+pub fn is_excluded(periods: &[String], now: Timestamp, wall: Wall<'_>) -> Result<bool, InvalidPeriod> {
     for period in periods {
-        if parts(period)?.iter().all(|part| part.contains(local)) {
+        if parts(period)?.iter().all(|part| part.contains(now, wall)) {
             return Ok(true);
         }
     }
@@ -86,10 +86,10 @@ impl Part {
         Daily::parse(text).map(Self::Daily).or_else(|| Cron::parse(text).map(Box::new).map(Self::Cron))
     }
 
-    fn contains(&self, instant: Timestamp) -> bool {
+    fn contains(&self, now: Timestamp, wall: Wall<'_>) -> bool {
         match self {
-            Self::Daily(daily) => daily.contains(instant),
-            Self::Cron(cron) => cron.contains(instant),
+            Self::Daily(daily) => daily.contains(now, wall),
+            Self::Cron(cron) => cron.contains(wall.shown_at(now)),
         }
     }
 }
@@ -101,6 +101,10 @@ mod tests {
 
     use super::*;
     use crate::value::Value;
+
+    fn utc() -> Wall<'static> {
+        Wall::new(&|_| 0)
+    }
 
     fn instant(text: &Json) -> Timestamp {
         text.as_str().unwrap().parse().unwrap()
@@ -117,7 +121,11 @@ mod tests {
             let error = validate_periods(&periods).err().map(|error| error.to_string());
             assert_eq!(error.as_deref(), case["error"].as_str(), "{case}");
             for at in case["at"].as_array().into_iter().flatten() {
-                assert_eq!(is_excluded(&periods, instant(&at[0])), Ok(at[1].as_bool().unwrap()), "{at} of {case}");
+                assert_eq!(
+                    is_excluded(&periods, instant(&at[0]), utc()),
+                    Ok(at[1].as_bool().unwrap()),
+                    "{at} of {case}"
+                );
             }
         }
     }
@@ -128,7 +136,7 @@ mod tests {
             let periods = [case["expression"].as_str().unwrap().to_owned()];
             assert_eq!(validate_periods(&periods).is_ok(), case["expectedValid"].as_bool().unwrap(), "{case}");
             for at in case["instants"].as_array().unwrap() {
-                let excluded = is_excluded(&periods, instant(&at["instant"]));
+                let excluded = is_excluded(&periods, instant(&at["instant"]), utc());
                 assert_eq!(excluded.ok(), at["expected"].as_bool(), "{at} of {}", periods[0]);
             }
         }
@@ -138,12 +146,36 @@ mod tests {
     fn the_facts_of_the_upstream_tests_hold() {
         for case in cases("upstream_excluded_periods") {
             let at = format!("{}Z", case["localDateTime"].as_str().unwrap()).parse().unwrap();
-            let excluded = is_excluded(&strings(&case["expressions"]), at).unwrap();
+            let excluded = is_excluded(&strings(&case["expressions"]), at, utc()).unwrap();
             assert_eq!(excluded, case["expected"].as_bool().unwrap(), "{case}");
         }
         for case in cases("upstream_excluded_periods_validation") {
             let valid = validate_periods(&strings(&case["expressions"])).is_ok();
             assert_eq!(valid, case["expectedValid"].as_bool().unwrap(), "{case}");
+        }
+    }
+
+    /// By Quartz' `DailyCalendar` each end of a range is resolved in the zone, not the time of day of the instant.
+    #[test]
+    fn a_range_ends_when_the_clock_on_the_wall_shows_its_end() {
+        // Clocks are set from 3:00 back to 2:00 at this instant, from +02:00 to +01:00.
+        let back: Timestamp = "2026-10-25T01:00:00Z".parse().unwrap();
+        let ahead = |instant: Timestamp| if instant < back { 7200 } else { 3600 };
+        let wall = Wall::new(&ahead);
+        for (period, at, excluded) in [
+            // The first half past two is before the second one, at which the range begins.
+            ("2:30-4:00", "2026-10-25T00:30:00Z", false),
+            ("2:30-4:00", "2026-10-25T01:30:00Z", true),
+            // The range reaches to the second half past two, over all of the hour before.
+            ("1:00-2:30", "2026-10-25T00:45:00Z", true),
+            ("1:00-2:30", "2026-10-25T01:30:00Z", true),
+            ("1:00-2:30", "2026-10-25T01:30:00.001Z", false),
+            // A cron expression names both.
+            ("* 30 2 * * ?", "2026-10-25T00:30:00Z", true),
+            ("* 30 2 * * ?", "2026-10-25T01:30:00Z", true),
+        ] {
+            let found = is_excluded(&[period.to_owned()], at.parse().unwrap(), wall);
+            assert_eq!(found, Ok(excluded), "{period} {at}");
         }
     }
 }

@@ -3,8 +3,7 @@
 use tidegate_common::configuration::{Configuration, InvalidValue};
 use tidegate_common::number::{java_text, to_int};
 use tidegate_common::options;
-use tidegate_common::periods::is_excluded;
-use tidegate_common::time::Timestamp;
+use tidegate_common::periods::{Wall, is_excluded};
 
 use super::report::{Header, Summary, scaling_report};
 use super::resources::{Quota, TaskManager};
@@ -176,10 +175,9 @@ impl Executor<'_> {
     /// an error also where scaling is disabled.
     fn blocked(&self) -> Result<Option<(&'static str, String)>, Failure> {
         let periods = self.configuration.read(&options::EXCLUDED_PERIODS).map_err(unreadable)?;
-        let local = Timestamp::from_millis(
-            self.view.now().as_millis().saturating_add(i64::from(self.view.utc_offset()).saturating_mul(1000)),
-        );
-        let excluded = is_excluded(&periods, local).map_err(|error| Failure::Executing(error.to_string()))?;
+        let ahead = |at| self.view.utc_offset(at);
+        let excluded = is_excluded(&periods, self.view.now(), Wall::new(&ahead))
+            .map_err(|error| Failure::Executing(error.to_string()))?;
         if !self.configuration.read(&options::SCALING_ENABLED).map_err(unreadable)? {
             return Ok(Some((options::SCALING_ENABLED.key(), "false".to_owned())));
         }
@@ -320,6 +318,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use serde_json::{Value, json};
+    use tidegate_common::time::Timestamp;
 
     use super::*;
     use crate::evaluate::GlobalEvaluation;
