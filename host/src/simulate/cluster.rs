@@ -76,6 +76,10 @@ pub struct VertexSnapshot {
     pub busy: f64,
     /// Records per second that it processes.
     pub processed: f64,
+    /// Records per second that would arrive if no vertex held them back.
+    pub offered: f64,
+    /// Records per second that it processes at most with these subtasks, noise apart.
+    pub capacity: f64,
     /// What is true of sources only.
     pub source: Option<SourceSnapshot>,
 }
@@ -352,8 +356,8 @@ pub(super) fn json(value: &impl serde::Serialize) -> Bytes {
 }
 
 fn snapshot(entry: &Entry, state: &JobState) -> JobSnapshot {
-    let vertices = entry.vertices.iter().zip(&state.shape().vertices).zip(state.vertices());
-    let vertices = vertices.map(|((id, shape), vertex)| {
+    let vertices = entry.vertices.iter().zip(&state.shape().vertices).zip(state.vertices().iter().zip(state.offered()));
+    let vertices = vertices.map(|((id, shape), (vertex, offered))| {
         let rates = vertex.meters.rates().unwrap_or_default();
         let fullest = vertex.subtasks.shares().iter().copied().fold(0.0, f64::max);
         let source = vertex.source.and_then(|number| state.source(number));
@@ -363,6 +367,8 @@ fn snapshot(entry: &Entry, state: &JobState) -> JobSnapshot {
             parallelism: vertex.subtasks.parallelism(),
             busy: fullest * rates.busy_ms / 1000.0,
             processed: rates.records_in,
+            offered,
+            capacity: vertex.subtasks.capacity(),
             source: source.map(|source| SourceSnapshot { offered: source.offered_rate(state.now()), lag: source.lag }),
         }
     });

@@ -179,6 +179,12 @@ impl JobState {
         self.sources.get(number)
     }
 
+    /// Records per second that would arrive at each vertex now if none held them back.
+    pub(super) fn offered(&self) -> Vec<f64> {
+        let offered: Vec<f64> = self.sources.iter().map(|source| source.offered_rate(self.now)).collect();
+        self.graph.rates(&offered)
+    }
+
     pub(super) fn now(&self) -> Timestamp {
         self.now
     }
@@ -246,11 +252,12 @@ impl JobState {
     }
 
     fn flow(&mut self, seconds: f64, end: Timestamp) {
-        let capacities: Vec<f64> = self.vertices.iter().map(|vertex| vertex.subtasks.capacity()).collect();
-        let readers = self.vertices.iter().filter(|vertex| vertex.source.is_some());
+        let noise = self.noise();
+        let full = self.vertices.iter().zip(&noise).map(|(vertex, noise)| vertex.subtasks.capacity() * noise);
+        let capacities: Vec<f64> = full.collect();
+        let readers = self.vertices.iter().zip(&capacities).filter(|(vertex, _)| vertex.source.is_some());
         // A backlog must not count as more than its reader can read, or it would crowd out the other sources of a join.
-        let demand =
-            |(source, reader): (&SourceState, &VertexState)| (source.lag / seconds).min(reader.subtasks.capacity());
+        let demand = |(source, (_, most)): (&SourceState, (&VertexState, &f64))| (source.lag / seconds).min(*most);
         let demands: Vec<f64> = self.sources.iter().zip(readers).map(demand).collect();
         let flow = self.graph.flow(&demands, &capacities);
         for (source, rate) in self.sources.iter_mut().zip(&flow.read) {
@@ -258,8 +265,9 @@ impl JobState {
             source.read += read;
             source.lag -= read;
         }
-        for (vertex, (rate, blocked)) in self.vertices.iter_mut().zip(flow.processed.iter().zip(&flow.blocked)) {
-            let busy_ms = 1000.0 * rate / vertex.subtasks.subtask_capacity();
+        let flows = flow.processed.iter().zip(&flow.blocked).zip(&noise);
+        for (vertex, ((rate, blocked), noise)) in self.vertices.iter_mut().zip(flows) {
+            let busy_ms = 1000.0 * rate / (vertex.subtasks.subtask_capacity() * noise);
             let rates = Totals {
                 records_in: *rate,
                 records_out: rate * vertex.out_ratio,
@@ -270,6 +278,12 @@ impl JobState {
             vertex.totals = vertex.totals.plus(rates, seconds);
             vertex.meters.update(end, vertex.totals, rates);
         }
+    }
+
+    /// What the capacity of each vertex is multiplied with now.
+    fn noise(&self) -> Vec<f64> {
+        let since = Duration::from_secs_f64(seconds_between(self.started, self.now).max(0.0));
+        (0..self.vertices.len()).map(|index| self.shape.noise.factor(index, since)).collect()
     }
 
     fn leave_phase(&mut self) {
@@ -364,7 +378,7 @@ mod tests {
 
     use super::*;
     use crate::model::ShipStrategy::{Hash, Rebalance};
-    use crate::simulate::{Feed, Log, VertexShape};
+    use crate::simulate::{Curve, Feed, Log, Noise, VertexShape};
 
     fn at(millis: i64) -> Timestamp {
         Timestamp::from_millis(millis)
@@ -511,9 +525,13 @@ mod tests {
             from in 0.0f64..2000.0,
             to in 0.0f64..2000.0,
             moves in proptest::collection::vec((1i64..20_000, 1i64..9, 1i64..9), 1..8),
+            share in 0.0f64..0.5,
         ) {
             let load = Load::Ramp { from, to, over: Duration::from_secs(30) };
-            let mut job = with_load(load, &ClusterOptions::default());
+            let mut shape = with_load(load, &ClusterOptions::default()).shape().clone();
+            shape.noise = Noise { share, ..Noise::default() };
+            shape.vertices[1].curve = Some(Curve::new(vec![(1, 100.0), (4, 250.0), (8, 400.0)]).unwrap());
+            let mut job = JobState::new(Arc::new(shape), &ClusterOptions::default(), at(0));
             let mut now = 0;
             for (span, source, operator) in moves {
                 now += span;
@@ -530,7 +548,7 @@ mod tests {
                     prop_assert!((read - counted).abs() < 1e-3, "{} read, {} counted", read, counted);
                     for (vertex, earlier) in job.vertices().iter().zip(before.vertices()) {
                         let processed = vertex.totals.records_in - earlier.totals.records_in;
-                        let most = vertex.subtasks.capacity() * span as f64 / 1000.0;
+                        let most = vertex.subtasks.capacity() * (1.0 + share) * span as f64 / 1000.0;
                         prop_assert!(processed <= most * (1.0 + 1e-6) + 1e-6, "{} of {}", processed, most);
                         prop_assert!(vertex.totals.records_out <= 2.0 * vertex.totals.records_in + 1e-6);
                     }

@@ -54,6 +54,11 @@ impl Graph {
         Self { nodes }
     }
 
+    /// Records per second that arrive at each vertex when these are read of each source.
+    pub(super) fn rates(&self, read: &[f64]) -> Vec<f64> {
+        self.nodes.iter().map(|node| node.rate(read)).collect()
+    }
+
     /// The flow when each source could read `demands` and each vertex processes at most `capacities`.
     ///
     /// Buffers between vertices are small against the logs: a vertex that is too slow holds back all sources that feed
@@ -79,7 +84,7 @@ impl Graph {
                 *held_back = true;
             }
         }
-        let processed: Vec<f64> = self.nodes.iter().map(|node| node.rate(&read)).collect();
+        let processed = self.rates(&read);
         let mut blocked = vec![false; self.nodes.len()];
         for (index, node) in self.nodes.iter().enumerate() {
             let full = match (processed.get(index), capacities.get(index)) {

@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use super::Load;
+use super::{Curve, Load, Noise};
 use crate::model::{ShipStrategy, VertexId};
 
 /// A job to run.
@@ -16,6 +16,8 @@ pub struct JobShape {
     pub scheduler: Scheduler,
     /// Its own configuration, beside the scheduler's.
     pub configuration: Vec<(String, String)>,
+    /// How much the capacity of its vertices wavers.
+    pub noise: Noise,
 }
 
 /// Who decides where the subtasks run.
@@ -40,6 +42,8 @@ pub struct VertexShape {
     pub capacity: f64,
     /// p subtasks process `capacity * p^scalability`; 1 scales perfectly, 0 not at all.
     pub scalability: f64,
+    /// What p subtasks process, where it was measured: in the place of the two numbers before.
+    pub curve: Option<Curve>,
     /// The share of all records that one subtask receives on top of its even share; from 0 to 1.
     pub hot_key: f64,
     /// Vertices of one group share slots.
@@ -105,7 +109,13 @@ pub enum ShapeError {
 impl JobShape {
     /// A job without vertices, run by the adaptive scheduler.
     pub fn new(name: impl Into<String>) -> Self {
-        Self { name: name.into(), vertices: Vec::new(), scheduler: Scheduler::Adaptive, configuration: Vec::new() }
+        Self {
+            name: name.into(),
+            vertices: Vec::new(),
+            scheduler: Scheduler::Adaptive,
+            configuration: Vec::new(),
+            noise: Noise::default(),
+        }
     }
 
     /// This job with one more vertex.
@@ -206,6 +216,7 @@ impl VertexShape {
             max_parallelism: 128,
             capacity,
             scalability: 1.0,
+            curve: None,
             hot_key: 0.0,
             slot_sharing_group: 0,
             feed,

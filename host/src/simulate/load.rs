@@ -51,7 +51,10 @@ impl Load {
                 if phase >= 1.0 - share(*width, *every).min(1.0) { *peak } else { *base }
             }
             Self::Daily { mean, swing, period } => mean + swing * (std::f64::consts::TAU * share(at, *period)).sin(),
-            Self::Steps(steps) => steps.iter().rev().find(|(from, _)| *from <= at).map_or(0.0, |(_, rate)| *rate),
+            Self::Steps(steps) => {
+                let begun = steps.partition_point(|(from, _)| *from <= at);
+                begun.checked_sub(1).and_then(|last| steps.get(last)).map_or(0.0, |(_, rate)| *rate)
+            }
         };
         rate.max(0.0)
     }

@@ -32,7 +32,11 @@ impl Subtasks {
                 even * (1.0 - hot) + if subtask == 0 { hot } else { 0.0 }
             })
             .collect();
-        Self { shares, capacity: vertex.capacity * f64::from(count).powf(vertex.scalability - 1.0) }
+        let capacity = match &vertex.curve {
+            Some(curve) => curve.at(count) / f64::from(count),
+            None => vertex.capacity * f64::from(count).powf(vertex.scalability - 1.0),
+        };
+        Self { shares, capacity }
     }
 
     /// How many there are.
@@ -61,7 +65,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::simulate::Load;
+    use crate::simulate::{Curve, Load};
 
     fn source(partitions: u32) -> VertexShape {
         VertexShape::source("x", 100.0, partitions, Load::Constant(0.0))
@@ -71,6 +75,8 @@ mod tests {
     fn the_fullest_subtask_is_the_limit() {
         let skewed = VertexShape { hot_key: 0.25, ..source(4) };
         let tired = VertexShape { scalability: 0.5, ..source(4) };
+        let curve = Some(Curve::new(vec![(1, 90.0), (4, 240.0)]).unwrap());
+        let measured = VertexShape { curve, ..source(4) };
         let hashed = VertexShape::operator("x", 100.0).input(0, ShipStrategy::Hash, 1.0).max_parallelism(3);
         let balanced = VertexShape::operator("x", 100.0).input(0, ShipStrategy::Rebalance, 1.0).max_parallelism(3);
         for (vertex, parallelism, capacity) in [
@@ -81,6 +87,9 @@ mod tests {
             (&source(4), 9, 400.0),
             (&skewed, 4, 100.0 / (0.25 + 0.75 * 0.25)),
             (&tired, 4, 200.0),
+            (&measured, 1, 90.0),
+            (&measured, 2, 140.0),
+            (&measured, 4, 240.0),
             (&hashed, 2, 150.0),
             (&balanced, 2, 200.0),
         ] {
