@@ -21,6 +21,7 @@ pub mod plugin;
 
 pub mod admin;
 pub mod metrics;
+pub mod scenario;
 pub mod simulate;
 pub mod trace;
 pub mod watch;
@@ -29,5 +30,6 @@ mod causes;
 pub mod daemon;
 pub mod demo;
 pub mod follow;
+mod offline;
 pub mod reload;
 mod stores;

@@ -219,7 +219,7 @@ fn a_job_is_explained_by_the_daemon_that_looks_after_it() {
     };
     let free = || TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
     let (flink, admin) = (free(), free());
-    let _flink = start(&["simulate", "--listen", &flink, "--jobs", "2", "--vertices", "3"], &simulated);
+    let _flink = start(&["serve-simulated", "--listen", &flink, "--jobs", "2", "--vertices", "3"], &simulated);
     let cluster = format!("sim=http://{flink}");
     let _daemon = start(&["run", "--cluster", &cluster, "--listen", &admin, "--interval", "200ms"], &log);
     wait_for(&log, "cluster is reachable");
@@ -368,7 +368,7 @@ fn free_address() -> String {
 fn simulated(jobs: &str) -> (Ended, String) {
     let address = free_address();
     let serving =
-        command().args(["simulate", "--listen", &address, "--jobs", jobs, "--vertices", "3"]).spawn().unwrap();
+        command().args(["serve-simulated", "--listen", &address, "--jobs", jobs, "--vertices", "3"]).spawn().unwrap();
     let serving = Ended(serving);
     wait_until_open(&address);
     (serving, format!("http://{address}"))
@@ -532,4 +532,41 @@ fn two_policies_are_shown_side_by_side() {
     assert_eq!(sums["totals"]["policy"], sums["totals"]["against"]);
     assert_eq!(sums["totals"]["policy"]["rescales"], 1);
     assert!(sums["totals"]["policy"]["vertex_hours"].as_f64().unwrap() > 0.0);
+}
+
+#[test]
+fn a_policy_is_tried_on_a_simulated_job() {
+    let listed = String::from_utf8(tidegate(&["simulate", "--list"]).stdout).unwrap();
+    assert_says(&listed, &["conttune-q1", "debs24-cosine"]);
+    let printed = String::from_utf8(tidegate(&["simulate", "--print", "debs24-convergence"]).stdout).unwrap();
+    let folder = TempDir::new().unwrap();
+    let short = printed.replacen("lasts = \"90min\"", "lasts = \"20min\"", 1);
+    let path = file(&folder, "short.toml", &short);
+    let (svg, html) = (folder.path().join("short.svg"), folder.path().join("both.html"));
+    let chart = |path: &Path| path.to_str().unwrap().to_owned();
+
+    let done = tidegate(&["simulate", &path, "--against", "ds2", "--chart", &chart(&svg)]);
+    let said = String::from_utf8(done.stdout).unwrap();
+    assert_says(&said, &["short: DEBS'24 convergence", "PER CHANGE", "bundled:default-policy", "ds2"]);
+    assert!(fs::read_to_string(&svg).unwrap().starts_with("<svg "), "a picture");
+
+    let done =
+        tidegate(&["simulate", &path, &path, "--policy", "ds2", "--json", "--seed", "5", "--chart", &chart(&html)]);
+    let lines = String::from_utf8(done.stdout).unwrap();
+    let reports: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((reports.len(), &reports[0]), (2, &reports[1]));
+    assert_eq!((&reports[0]["seed"], &reports[0]["sides"][0]["policy"]), (&Value::from(5), &Value::from("ds2")));
+    assert!(reports[0]["sides"][0]["run"]["rescales"].as_u64().unwrap() >= 1, "{}", reports[0]);
+    assert_eq!(fs::read_to_string(&html).unwrap().matches("<svg").count(), 2);
+
+    let wrong = file(&folder, "wrong.toml", short.replacen("lasts", "last", 1));
+    for (arguments, says) in [
+        (vec!["simulate", &wrong], vec!["wrong.toml:11:1", "did you mean `lasts`?", "^^^^"]),
+        (vec!["simulate", "nowhere"], vec!["no file `nowhere`", "conttune-q1"]),
+        (vec!["simulate", &path, "--chart", "x.png"], vec!["must end in .svg or .html"]),
+        (vec!["simulate", &path, &path, "--chart", "x.svg"], vec!["name an .html file"]),
+        (vec!["simulate", "--print", "x"], vec!["--list shows those that do"]),
+    ] {
+        assert_says(&failure(&arguments, 1), &says);
+    }
 }

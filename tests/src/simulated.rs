@@ -11,7 +11,7 @@ use crate::wait::eventually;
 
 const START_WITHIN: Duration = Duration::from_secs(30);
 
-/// A running `tidegate simulate`. Dropping it kills it.
+/// A running `tidegate serve-simulated`. Dropping it kills it.
 #[derive(Debug)]
 pub struct SimulatedCluster {
     url: String,
@@ -27,7 +27,7 @@ impl SimulatedCluster {
     pub fn start(jobs: u32, vertices: u32, latency: u32, folder: &Path) -> Result<Self, HarnessError> {
         let address = free_address()?;
         let mut simulate = Command::new(binary()?);
-        simulate.arg("simulate").arg("--listen").arg(address.to_string());
+        simulate.arg("serve-simulated").arg("--listen").arg(address.to_string());
         simulate.arg("--jobs").arg(jobs.to_string()).arg("--vertices").arg(vertices.to_string());
         if latency > 0 {
             simulate.arg("--latency").arg(format!("{latency}ms"));

@@ -12,6 +12,7 @@ mod plugin_card;
 mod record;
 mod replay;
 mod run;
+mod serve_simulated;
 mod simulate;
 mod table;
 mod versus;
@@ -39,8 +40,9 @@ enum Command {
     Plugin(plugin::Plugin),
     Record(record::Record),
     Replay(replay::Replay),
-    #[command(hide = true)]
     Simulate(simulate::Simulate),
+    #[command(hide = true)]
+    ServeSimulated(serve_simulated::ServeSimulated),
 }
 
 impl Cli {
@@ -55,6 +57,7 @@ impl Cli {
             Command::Record(record) => record.run(),
             Command::Replay(replay) => replay.run(),
             Command::Simulate(simulate) => simulate.run(),
+            Command::ServeSimulated(serve) => serve.run(),
         };
         match done {
             Ok(()) => ExitCode::SUCCESS,

@@ -75,7 +75,7 @@ pub enum ConfigError {
 
 impl ConfigError {
     /// Something wrong at one place of a file's text.
-    pub(super) fn at(path: PathBuf, text: &str, place: Option<Range<usize>>, reason: String) -> Self {
+    pub(crate) fn at(path: PathBuf, text: &str, place: Option<Range<usize>>, reason: String) -> Self {
         let start = place.as_ref().map_or(0, |place| place.start.min(text.len()));
         let before = text.get(..start).unwrap_or_default();
         let line_start = before.rfind('\n').map_or(0, |end| end + 1);
@@ -89,7 +89,7 @@ impl ConfigError {
 }
 
 /// TOML's own words for an unknown key, with the nearest of the keys that it lists.
-pub(super) fn with_hint(message: &str) -> String {
+pub(crate) fn with_hint(message: &str) -> String {
     let Some(rest) = message.strip_prefix("unknown field ").or_else(|| message.strip_prefix("unknown variant ")) else {
         return message.to_owned();
     };

@@ -10,7 +10,7 @@ use super::error::nearest_option;
 ///
 /// # Errors
 /// The first key that no autoscaler option has, or the first value that no option can have, in words.
-pub(super) fn from_table(table: &Table) -> Result<Configuration, WrongOption> {
+pub(crate) fn from_table(table: &Table) -> Result<Configuration, WrongOption> {
     let mut configuration = Configuration::default();
     collect(table, "", &mut configuration)?;
     Ok(configuration)
@@ -18,11 +18,11 @@ pub(super) fn from_table(table: &Table) -> Result<Configuration, WrongOption> {
 
 /// An option that cannot be meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct WrongOption {
+pub(crate) struct WrongOption {
     /// The last part of the key as it is written.
-    pub(super) written: String,
+    pub(crate) written: String,
     /// What is wrong.
-    pub(super) reason: String,
+    pub(crate) reason: String,
 }
 
 fn collect(table: &Table, prefix: &str, into: &mut Configuration) -> Result<(), WrongOption> {

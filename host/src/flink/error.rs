@@ -144,7 +144,7 @@ impl FlinkError {
     }
 
     /// An answer of `url` that cannot be used because of `source`.
-    pub(super) fn unexpected(url: &str, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+    pub(crate) fn unexpected(url: &str, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::Unexpected { url: url.to_owned(), source: source.into() }
     }
 }

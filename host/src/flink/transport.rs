@@ -3,6 +3,7 @@
 use std::fmt;
 
 use async_trait::async_trait;
+use reqwest::Url;
 
 use super::FlinkError;
 
@@ -28,6 +29,19 @@ pub struct Request<'a> {
     pub query: &'a [(&'a str, &'a str)],
     /// JSON to put there.
     pub put: Option<Vec<u8>>,
+}
+
+impl Request<'_> {
+    /// Path and query as they stand in HTTP's first line, encoded.
+    pub fn target(&self) -> String {
+        if self.query.is_empty() {
+            return self.path.to_owned();
+        }
+        // Only a whole address can be encoded; what stands before the path is cut off again.
+        let Ok(mut url) = Url::parse("http://flink") else { return self.path.to_owned() };
+        url.query_pairs_mut().extend_pairs(self.query);
+        format!("{}?{}", self.path, url.query().unwrap_or_default())
+    }
 }
 
 /// An answer, in full.

@@ -2,30 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Duration;
 
 use tidegate_common::configuration::Configuration;
 use tidegate_common::time::Timestamp;
 
 use super::transport::RecordedCluster;
 use super::{Outcome, Start, Trace};
-use crate::control::{
-    Cluster, Controller, DecisionRecord, LiveExtensions, Pace, Pass, Policies, Readiness, Records, ShadowTurns, Watch,
-};
-use crate::event::Events;
-use crate::flink::RestClient;
-use crate::metrics::Metrics;
+use crate::control::DecisionRecord;
 use crate::model::JobKey;
+use crate::offline::OfflineHost;
 use crate::policy::Policy;
-use crate::state::{MemoryStateStore, StateKey, StateStore};
 use crate::zone::Zone;
 
 /// What the cluster of a trace is called.
 const CLUSTER: &str = "trace";
-
-/// Requests at once, as towards a real cluster.
-const CONCURRENCY: usize = 32;
 
 /// A host that looks at the cluster of a trace. What it decides changes nothing: the answers are those of the recording.
 pub struct Replay {
@@ -35,18 +25,10 @@ pub struct Replay {
     policy: Arc<dyn Policy>,
     /// The options that go over those of the trace.
     over: Configuration,
-    host: Host,
+    host: OfflineHost,
     next: usize,
     /// The name that the job was last seen under.
     job_name: Option<String>,
-}
-
-/// What a start replaces.
-struct Host {
-    watch: Watch,
-    clock: Arc<AtomicI64>,
-    records: Arc<Records>,
-    store: Arc<MemoryStateStore>,
 }
 
 /// One pass of a trace, and what the host did in it.
@@ -69,7 +51,13 @@ impl Replay {
     pub fn new(trace: Arc<Trace>, policy: Arc<dyn Policy>, options: &Configuration) -> Self {
         let cluster = RecordedCluster::new(Arc::clone(&trace));
         let cluster_name = trace.cluster.clone().unwrap_or_else(|| CLUSTER.to_owned());
-        let host = Host::new(&cluster, &cluster_name, &policy, trace.options.overlaid_with(options), Zone::default());
+        let host = OfflineHost::new(
+            cluster.clone(),
+            &cluster_name,
+            &policy,
+            trace.options.overlaid_with(options),
+            Zone::default(),
+        );
         let over = options.clone();
         Self { trace, cluster, cluster_name, policy, over, host, next: 0, job_name: None }
     }
@@ -84,12 +72,10 @@ impl Replay {
         }
         self.cluster.turn_to(self.next);
         self.next += 1;
-        self.host.clock.store(at.as_millis(), Ordering::Release);
-        self.host.watch.look().await;
-        self.host.watch.settle().await;
+        self.host.pass(at).await;
 
         let key = JobKey { cluster: self.cluster_name.clone(), id: trace.job };
-        let known = self.host.records.latest().into_iter().find(|record| record.job == key);
+        let known = self.host.record(&key);
         if let Some(record) = &known {
             self.job_name = Some(record.job_name.clone());
         }
@@ -106,61 +92,16 @@ impl Replay {
     /// Begins anew, with what the recording host remembered.
     async fn start(&mut self, start: &Start) {
         let options = start.options.overlaid_with(&self.over);
-        self.host = Host::new(&self.cluster, &self.cluster_name, &self.policy, options, start.zone.clone());
+        let (cluster, name) = (self.cluster.clone(), &self.cluster_name);
+        self.host = OfflineHost::new(cluster, name, &self.policy, options, start.zone.clone());
         self.job_name.clone_from(&start.job_name);
         if let Some(name) = &start.job_name {
-            let key = StateKey { cluster: self.cluster_name.clone(), job: name.clone() };
-            let state = start.state.iter().map(|(key, text)| (key.clone(), Some(text.clone()))).collect();
-            // A store in memory does not fail.
-            let _ = self.host.store.save(&key, &state).await;
+            self.host.remember(name, &start.state).await;
         }
     }
 
     async fn state(&self) -> BTreeMap<String, String> {
         let Some(name) = &self.job_name else { return BTreeMap::new() };
-        let key = StateKey { cluster: self.cluster_name.clone(), job: name.clone() };
-        // A store in memory does not fail.
-        self.host.store.load(&key).await.unwrap_or_default()
-    }
-}
-
-impl Host {
-    fn new(
-        cluster: &RecordedCluster,
-        name: &str,
-        policy: &Arc<dyn Policy>,
-        options: Configuration,
-        zone: Zone,
-    ) -> Self {
-        let metrics = Arc::new(Metrics::default());
-        let store = Arc::new(MemoryStateStore::default());
-        let records = Arc::new(Records::default());
-        let clock = Arc::new(AtomicI64::new(0));
-        // Without a handler there is no task to deliver to: what there was to tell is in the records.
-        let (events, _deliveries) = Events::start(Vec::new(), Arc::clone(&metrics));
-        let shown = Arc::clone(&clock);
-        let controller = Controller {
-            pass: Arc::new(Pass {
-                policies: Policies::new(Arc::clone(policy)),
-                views: Arc::default(),
-                shadow_turns: ShadowTurns::default(),
-                extensions: LiveExtensions::default(),
-                store: Arc::clone(&store) as Arc<dyn StateStore>,
-                events,
-                metrics,
-                zone,
-            }),
-            records: Arc::clone(&records),
-            taps: Arc::default(),
-            readiness: Arc::new(Readiness::default()),
-            clock: Arc::new(move || Timestamp::from_millis(shown.load(Ordering::Acquire))),
-        };
-        let watched = Cluster {
-            name: name.to_owned(),
-            job_manager: Arc::new(RestClient::over(cluster.clone(), CONCURRENCY)),
-            options,
-            pace: Pace { interval: Duration::ZERO, forget_after: Duration::ZERO, concurrency: 1 },
-        };
-        Self { watch: Watch::new(controller, Arc::new(watched)), clock, records, store }
+        self.host.state(name).await
     }
 }
