@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
+use rayon_core::{ThreadPool, ThreadPoolBuilder};
 use tokio::sync::Semaphore;
 use tracing::warn;
 use wasmtime::component::Component;
@@ -26,6 +27,10 @@ const CALLED: u32 = 128;
 const NESTED: u32 = 32;
 const INSTANCES: u32 = CALLED + NESTED;
 
+/// Threads that compile, and how nice they are: the system's scheduler weighs 10 a tenth of the usual 0.
+const MOST_COMPILING: usize = 4;
+const COMPILING_NICENESS: i32 = 10;
+
 /// Bytes of linear memory that stay with an unused instance's slot.
 const KEPT_MEMORY: usize = 1 << 20;
 
@@ -45,9 +50,10 @@ pub struct Runtime {
     compiler: Arc<Compiler>,
 }
 
-/// One plugin is compiled at a time, on one thread: passes keep the other processors.
+/// One plugin is compiled at a time, by threads that take what the passes leave of the processors.
 struct Compiler {
     cache: Option<CodeCache>,
+    threads: Option<ThreadPool>,
     turn: Mutex<()>,
 }
 
@@ -83,7 +89,7 @@ impl Runtime {
     fn start(config: Config, cache: Option<CodeCache>) -> Result<Self, LoadError> {
         let engine = Engine::new(&config).map_err(|error| LoadError::Engine { source: chain(error) })?;
         let clock = Clock::start(engine.clone());
-        let compiler = Arc::new(Compiler { cache, turn: Mutex::default() });
+        let compiler = Arc::new(Compiler { cache, threads: compiling_threads(), turn: Mutex::default() });
         let slots = |number| Arc::new(Semaphore::new(number as usize));
         Ok(Self { engine, clock, slots: slots(CALLED), nested_slots: slots(NESTED), compiler })
     }
@@ -91,9 +97,13 @@ impl Runtime {
     /// Compiles a component, or finds it compiled. Takes long, and waits for its turn: not for async threads.
     pub(super) fn compile(&self, digest: Digest, bytes: &[u8]) -> wasmtime::Result<Component> {
         let _turn = self.compiler.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(cache) = &self.compiler.cache else { return Component::new(&self.engine, bytes) };
+        let compile = || match &self.compiler.threads {
+            Some(threads) => threads.install(|| Component::new(&self.engine, bytes)),
+            None => Component::new(&self.engine, bytes),
+        };
+        let Some(cache) = &self.compiler.cache else { return compile() };
         cache.clean(digest);
-        let component = Component::new(&self.engine, bytes)?;
+        let component = compile()?;
         cache.note(digest);
         Ok(component)
     }
@@ -112,6 +122,27 @@ impl Runtime {
     pub(super) fn running(&self) -> Running<'_> {
         self.clock.enter();
         Running { clock: &self.clock }
+    }
+}
+
+/// wasmtime compiles on the threads that it is called on; none where they cannot be had, and it makes its own.
+fn compiling_threads() -> Option<ThreadPool> {
+    let number = thread::available_parallelism().map_or(1, usize::from).min(MOST_COMPILING);
+    ThreadPoolBuilder::new()
+        .num_threads(number)
+        .thread_name(|number| format!("compile-{number}"))
+        .start_handler(|_| yield_to_others())
+        .build()
+        .inspect_err(|error| warn!(%error, "plugins are compiled on threads of the usual priority"))
+        .ok()
+}
+
+/// Gives this thread a tenth of the weight of one that serves passes. Elsewhere than on Linux a priority is that of a
+/// whole process.
+fn yield_to_others() {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::setpriority_process(Some(rustix::thread::gettid()), COMPILING_NICENESS) {
+        warn!(%error, "plugins are compiled at the usual priority");
     }
 }
 
@@ -138,7 +169,6 @@ fn config() -> Config {
     let mut config = Config::new();
     config
         .epoch_interruption(true)
-        .parallel_compilation(false)
         .max_wasm_stack(STACK)
         .cranelift_opt_level(OptLevel::Speed)
         .allocation_strategy(InstanceAllocationStrategy::Pooling(pool));

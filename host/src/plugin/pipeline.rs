@@ -1,11 +1,12 @@
 //! The way of a version into service: found, fitted, checked, rehearsed, active. One at a time in a process.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use tidegate_common::time::Timestamp;
 use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 use wildmatch::WildMatch;
 
 use super::kind::Kind;
@@ -65,14 +66,18 @@ impl Workshop {
             return Ok(Offer::Unchanged);
         }
         slot.found(digest, code.source.to_string(), (self.clock)());
+        let began = Instant::now();
         let version = match loaded {
             Some(version) => Ok(version),
             None => self.load(slot, &spec, code).await,
         };
+        let loading = began.elapsed();
         let rehearsed = match version {
             Ok(version) => self.rehearse(slot, version).await,
             Err(error) => Err(error),
         };
+        debug!(plugin = slot.name(), version = %format_args!("{digest:.12}"), ?loading,
+            rehearsing = ?began.elapsed().saturating_sub(loading), "plugin came as far as it does");
         match rehearsed {
             Ok((version, differences)) => {
                 slot.activate(digest, &version, differences.clone());

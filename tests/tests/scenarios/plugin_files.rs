@@ -282,6 +282,50 @@ async fn a_daemon_that_is_killed_in_the_middle_of_a_swap_starts_with_one_whole_v
     running.mine_is("it is whole again", |mine| mine["active"] == digest(&whole)).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "compiles a policy several times, and kills the daemon"]
+async fn a_daemon_that_is_killed_while_it_keeps_compiled_code_starts_and_keeps_it_then() {
+    let host = Scenario::of([short_of_three("orders")]).start().await;
+    let mut running = Running::with("plugins-cut-off", host.url(), &version(30));
+    running.mine_is("it starts", |mine| mine["active"] == digest(&version(30))).await;
+    let compiled = Path::new(env!("CARGO_TARGET_TMPDIR")).join("plugins-cut-off/compiled");
+    // What was written is not the same in every run, so that it is never found compiled.
+    let seed = std::time::UNIX_EPOCH.elapsed().unwrap().subsec_nanos().to_le_bytes();
+    for changes in 1..=3 {
+        let next = [version(30).as_slice(), &[0, 6, 1, b'k', seed[0], seed[1], seed[2], changes]].concat();
+        running.place(&next);
+        // The code, its counters, and the list of all files are written one after another.
+        let mut seen = contents(&compiled);
+        for _ in 0..changes {
+            let before = seen.clone();
+            while seen == before {
+                seen = contents(&compiled);
+            }
+        }
+        running = running.cut_off();
+        let mine = running.mine_is("it starts again", |mine| mine["active"] == digest(&next)).await;
+        assert_eq!(mine["state"], "active", "{changes}: {mine:#}");
+        let left = contents(&compiled.join("code/modules"));
+        assert!(left.iter().all(|(path, _)| !path.to_string_lossy().contains("wip-")), "{changes}: {left:?}");
+        let list = fs::read_to_string(compiled.join("files.json")).unwrap();
+        assert!(list.contains(mine["active"].as_str().unwrap()), "{changes}: {list}");
+    }
+}
+
+/// The files in a folder, and how long each is.
+fn contents(folder: &Path) -> Vec<(PathBuf, u64)> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        match entry.metadata() {
+            Ok(metadata) if metadata.is_dir() => found.extend(contents(&entry.path())),
+            Ok(metadata) => found.push((entry.path(), metadata.len())),
+            Err(_) => {}
+        }
+    }
+    found.sort();
+    found
+}
+
 /// The same bytes, with another text of the same length wherever the first one stands.
 fn replaced(bytes: &[u8], text: &[u8], with: &[u8]) -> Vec<u8> {
     let mut bytes = bytes.to_vec();

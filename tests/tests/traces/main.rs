@@ -133,7 +133,7 @@ async fn an_option_that_cannot_be_read_is_told_in_the_words_of_the_java_autoscal
     let error = "AutoscalerError";
     for (key, value, stage, reason, message) in [
         ("metrics.window", "5 parsecs", "collecting", error, "Could not parse value '5 parsecs' for key '{}'."),
-        ("restart.time", "soon", "evaluating", error, "Could not parse value 'soon' for key '{}'."),
+        ("restart.time", "soon", "collecting", error, "Could not parse value 'soon' for key '{}'."),
         ("vertex.max-parallelism", "x", "executing", error, "Could not parse value 'x' for key '{}'."),
         ("utilization.target", "x", "none", error, "Could not parse value 'x' for key '{}'."),
         (
