@@ -6,6 +6,7 @@ pub mod error;
 pub mod flink;
 pub mod host;
 pub mod jobs;
+pub mod kubernetes;
 pub mod native;
 pub mod process;
 pub mod simulated;

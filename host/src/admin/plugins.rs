@@ -81,6 +81,9 @@ pub struct PluginGrants {
     pub http: Vec<String>,
     /// Secrets that the host puts into its requests, as `NAME for host:port`.
     pub secrets: Vec<String>,
+    /// The Kubernetes API server that it may send requests to.
+    #[serde(default)]
+    pub kubernetes: Option<String>,
     /// The folder that it sees.
     pub folder: Option<String>,
     /// Whether it may change what is in that.
@@ -281,10 +284,11 @@ fn plugin(status: &PluginStatus, sources: &Sources) -> Plugin {
 
 fn grants(grants: &Grants) -> PluginGrants {
     // Destructured, so that a new kind of grant is a compile error and not a silent one.
-    let Grants { http, authorities: _, secrets, folder, env, databases, options: _ } = grants;
+    let Grants { http, authorities: _, secrets, kubernetes, folder, env, databases, options: _ } = grants;
     PluginGrants {
         http: http.iter().map(ToString::to_string).collect(),
         secrets: secrets.iter().map(|secret| format!("{} for {}", secret.name, secret.to)).collect(),
+        kubernetes: kubernetes.as_ref().map(ToString::to_string),
         folder: folder.as_ref().map(|folder| folder.path.display().to_string()),
         folder_write: folder.as_ref().is_some_and(|folder| folder.write),
         env: env.iter().map(|(name, _)| name.clone()).collect(),

@@ -60,14 +60,15 @@ fn or_nothing(things: &[String]) -> String {
 }
 
 fn granted(grants: &PluginGrants) -> Vec<String> {
-    let PluginGrants { http, secrets, folder, folder_write, env, databases } = grants;
+    let PluginGrants { http, secrets, kubernetes, folder, folder_write, env, databases } = grants;
     let may = if *folder_write { "read and write" } else { "read" };
     let places = http.iter().map(|place| format!("requests to {place}"));
     let secrets = secrets.iter().map(|secret| format!("the secret {secret}"));
+    let servers = kubernetes.iter().map(|server| format!("requests to {server}"));
     let folder = folder.iter().map(|folder| format!("the folder {folder} to {may}"));
     let variables = env.iter().map(|name| format!("the variable {name}"));
     let databases = databases.iter().map(|database| format!("the database {database}"));
-    places.chain(secrets).chain(folder).chain(variables).chain(databases).collect()
+    places.chain(secrets).chain(servers).chain(folder).chain(variables).chain(databases).collect()
 }
 
 fn limits(limits: &PluginLimits) -> Vec<String> {
@@ -130,6 +131,7 @@ mod tests {
             grants: PluginGrants {
                 http: vec!["hooks.internal:443".to_owned()],
                 secrets: vec!["TOKEN for hooks.internal:443".to_owned()],
+                kubernetes: Some("the Kubernetes API server at 10.0.0.1:443".to_owned()),
                 folder: Some("/var/lib/pager".to_owned()),
                 folder_write: false,
                 env: vec!["ZONE".to_owned()],
@@ -152,11 +154,12 @@ mod tests {
             },
             versions: vec![version],
         };
-        let told = card(&plugin, 200).join("\n");
+        let told = card(&plugin, 300).join("\n");
         for part in [
             "out of service  it cannot be loaded",
             "asks for        wasi:http/outgoing-handler@0.2.6",
             "is granted      requests to hooks.internal:443, the secret TOKEN for hooks.internal:443, \
+             requests to the Kubernetes API server at 10.0.0.1:443, \
              the folder /var/lib/pager to read, the variable ZONE, the database main at sqlite://x.db",
             "deadline 1.5s, memory 64 MiB, 100 table elements",
             "8 requests at a time of 1 MiB and 10s each",

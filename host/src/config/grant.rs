@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Deserializer, de};
 
-use super::{ConfigError, SqlConfig};
+use super::{ConfigError, KubernetesConfig, SqlConfig};
 use crate::plugin::{Endpoint, Folder, Grants, Secret};
 
 /// The `grant` of a plugin. Nothing is reachable without.
@@ -21,6 +21,8 @@ pub struct GrantConfig {
     pub ca: Option<PathBuf>,
     /// What the host puts into its requests, by the name that the plugin has for it.
     pub secrets: BTreeMap<String, SecretConfig>,
+    /// The Kubernetes API server that it may send requests to.
+    pub kubernetes: Option<KubernetesConfig>,
     /// A folder that it sees as `/`.
     pub fs: Option<FolderConfig>,
     /// Environment variables of the host that it sees.
@@ -64,7 +66,7 @@ impl GrantConfig {
     /// # Errors
     /// When something that is granted is not where it should be, or settings contradict each other.
     pub fn grants(&self, plugin: &str, folder: &Path) -> Result<Grants, ConfigError> {
-        let Self { http, ca, secrets, fs: files, env: variables, sql } = self;
+        let Self { http, ca, secrets, kubernetes, fs: files, env: variables, sql } = self;
         let wrong = |setting, reason| ConfigError::Plugin { plugin: plugin.to_owned(), setting, reason };
         let variable = |setting, name: &str| {
             env::var(name).map_err(|_| wrong(setting, format!("the environment variable `{name}` is not set")))
@@ -105,6 +107,7 @@ impl GrantConfig {
             http: http.clone(),
             authorities: ca.as_deref().map(read).transpose()?,
             secrets: secrets.iter().map(secret).collect::<Result<_, _>>()?,
+            kubernetes: kubernetes.as_ref().map(|server| server.grant(plugin, folder)).transpose()?,
             folder: files.as_ref().map(of_files).transpose()?,
             env: variables
                 .iter()

@@ -32,7 +32,7 @@ pub(super) enum Given {
 
 /// What can be granted: a package, and how a grant is written.
 const GRANTABLE: &str = "wasi:http";
-const HOW_TO_GRANT: &str = "`grant = { http = [\"host:port\"] }`";
+const HOW_TO_GRANT: &str = "`grant = { http = [\"host:port\"] }`, or `grant = { kubernetes = \"in-cluster\" }`";
 
 /// The only versions of WASI that are served.
 const WASI: &str = "0.2";
@@ -169,7 +169,7 @@ mod tests {
         let http = "wasi:http/outgoing-handler@0.2.6";
         let refused = compare(Given::ByGrant { http: false }, http).unwrap();
         let expected = "it needs `wasi:http/outgoing-handler`, which plugin `x` is not granted: \
-                        `grant = { http = [\"host:port\"] }`";
+                        `grant = { http = [\"host:port\"] }`, or `grant = { kubernetes = \"in-cluster\" }`";
         assert_eq!(refused, expected);
         assert!(compare(Given::Nothing, http).unwrap().contains("are never granted"));
         assert_eq!(compare(Given::ByGrant { http: true }, http), None);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use super::{ByteSize, InvalidSqlGrant};
+use super::{ByteSize, InvalidSqlGrant, KubernetesError};
 
 /// A component that cannot become a plugin.
 #[derive(Debug, Error)]
@@ -40,6 +40,9 @@ pub enum LoadError {
     /// A database is granted that cannot be meant.
     #[error("a database cannot be granted")]
     Database(#[from] InvalidSqlGrant),
+    /// An API server is granted that cannot be talked to.
+    #[error("the Kubernetes API server cannot be granted")]
+    Kubernetes(#[from] KubernetesError),
     /// The bytes are no component at all.
     #[error("`{origin}` is no WebAssembly component: {found}")]
     NotAComponent {

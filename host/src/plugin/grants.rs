@@ -6,8 +6,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::LoadError;
-use super::http::{Client, Endpoint};
+use super::http::{Client, Endpoint, KubernetesGrant};
 use super::sql::{Databases, SqlGrant};
+
+/// The environment variable that tells a plugin which namespace it is granted the API server for.
+const NAMESPACE: &str = "KUBERNETES_NAMESPACE";
 
 /// The grants of one plugin. The default is none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -18,6 +21,8 @@ pub struct Grants {
     pub authorities: Option<Vec<u8>>,
     /// What the host puts into its requests without showing it.
     pub secrets: Vec<Secret>,
+    /// The API server that it reaches as `https://kubernetes.default.svc`.
+    pub kubernetes: Option<KubernetesGrant>,
     /// The folder that it sees as `/`.
     pub folder: Option<Folder>,
     /// Its environment variables.
@@ -67,9 +72,13 @@ pub(super) struct Granted {
 impl Granted {
     /// Reads certificates, opens no connection and no folder. Belongs to the runtime that it is made in.
     pub(super) fn new(grants: Grants) -> Result<Self, LoadError> {
-        let Grants { http, authorities, secrets, folder, env, databases, options } = grants;
-        let http =
-            if http.is_empty() { None } else { Some(Arc::new(Client::new(http, secrets, authorities.as_deref())?)) };
+        let Grants { http, authorities, secrets, kubernetes, folder, mut env, databases, options } = grants;
+        if let Some(kubernetes) = &kubernetes {
+            env.push((NAMESPACE.to_owned(), kubernetes.namespace()?));
+        }
+        let has_http = !http.is_empty() || kubernetes.is_some();
+        let client = || Client::new(http, secrets, authorities.as_deref(), kubernetes);
+        let http = if has_http { Some(Arc::new(client()?)) } else { None };
         let databases = Arc::new(Databases::new(&databases)?);
         Ok(Self { http, folder, env, databases, options: Arc::new(options) })
     }

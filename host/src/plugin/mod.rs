@@ -47,7 +47,7 @@ pub use event_handler::WasmEventHandler;
 pub use failure::{FailureKind, Fallback, OnFailure};
 pub use filter::WasmFilter;
 pub use grants::{Folder, Grants, Secret};
-pub use http::{Endpoint, EndpointError};
+pub use http::{Endpoint, EndpointError, KubernetesError, KubernetesGrant};
 pub use limits::{ByteSize, Limits};
 pub use load::{Code, Source, SourceError};
 pub use policy::WasmPolicy;

@@ -10,6 +10,7 @@ mod hostile;
 mod hostile_handlers;
 mod identity;
 mod isolation;
+mod kubernetes;
 mod log;
 mod options;
 mod plugin_files;

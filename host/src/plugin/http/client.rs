@@ -8,7 +8,7 @@ use hyper_util::client::legacy;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier};
 use wasmtime_wasi_http::WasiBody;
 
 use super::super::LoadError;
@@ -16,6 +16,7 @@ use super::super::grants::Secret;
 use super::Endpoint;
 use super::body::Limited;
 use super::connector::Connector;
+use super::kubernetes::{ApiServer, KubernetesGrant};
 
 /// Shorter than what load balancers usually allow, so that we are the ones who close.
 const IDLE_CONNECTION: Duration = Duration::from_secs(30);
@@ -31,38 +32,52 @@ const LONGEST_HEAD: usize = 64 << 10;
 pub(in crate::plugin) struct Client {
     pub(super) granted: Arc<[Endpoint]>,
     pub(super) secrets: Vec<Secret>,
-    pub(super) http: legacy::Client<HttpsConnector<Connector>, Limited<WasiBody>>,
+    pub(super) http: HttpClient,
+    pub(super) kubernetes: Option<Arc<ApiServer>>,
 }
 
+/// Connections to one set of places. Cheap to clone.
+pub(super) type HttpClient = legacy::Client<HttpsConnector<Connector>, Limited<WasiBody>>;
+
 impl Client {
-    /// A client for these places, which trusts the system's authorities and those in `authorities` (PEM).
+    /// A client for these places, which trusts the system's authorities and those in `authorities` (PEM), and for an API
+    /// server.
     pub(in crate::plugin) fn new(
         granted: Vec<Endpoint>,
         secrets: Vec<Secret>,
         authorities: Option<&[u8]>,
+        kubernetes: Option<KubernetesGrant>,
     ) -> Result<Self, LoadError> {
         let granted: Arc<[Endpoint]> = granted.into();
         let is_secure = granted.iter().any(Endpoint::is_secure);
         // Spares a plain client the system's authorities, and the need for any to be there.
         let roots = if is_secure { roots(authorities)? } else { RootCertStore::empty() };
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let tls = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(|error| LoadError::Grant { reason: error.to_string() })?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        let connector = HttpsConnector::from((Connector { granted: Arc::clone(&granted) }, tls));
-        let http = legacy::Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(IDLE_CONNECTION)
-            .pool_max_idle_per_host(IDLE_CONNECTIONS)
-            .http1_max_buf_size(LONGEST_HEAD)
-            .build(connector);
-        Ok(Self { granted, secrets, http })
+        let tls = tls().map_err(|error| LoadError::Grant { reason: error.to_string() })?;
+        let http = http_client(Arc::clone(&granted), tls.with_root_certificates(roots).with_no_client_auth());
+        let kubernetes = kubernetes.map(ApiServer::new).transpose()?.map(Arc::new);
+        Ok(Self { granted, secrets, http, kubernetes })
     }
 }
 
-fn roots(authorities: Option<&[u8]>) -> Result<RootCertStore, LoadError> {
+/// A client that connects to `granted` places only.
+pub(super) fn http_client(granted: Arc<[Endpoint]>, tls: ClientConfig) -> HttpClient {
+    let connector = HttpsConnector::from((Connector { granted }, tls));
+    legacy::Client::builder(TokioExecutor::new())
+        .pool_timer(TokioTimer::new())
+        .pool_idle_timeout(IDLE_CONNECTION)
+        .pool_max_idle_per_host(IDLE_CONNECTIONS)
+        .http1_max_buf_size(LONGEST_HEAD)
+        .build(connector)
+}
+
+/// TLS as all clients here speak it; whom it trusts is still to be said.
+pub(super) fn tls() -> Result<ConfigBuilder<ClientConfig, WantsVerifier>, rustls::Error> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()
+}
+
+/// The system's authorities, and those in `authorities`.
+pub(super) fn roots(authorities: Option<&[u8]>) -> Result<RootCertStore, LoadError> {
     let mut roots = RootCertStore::empty();
     // What the system has and cannot be read is as good as not there.
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);

@@ -11,8 +11,11 @@ use tracing::warn;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 use super::body::{Limited, Stop};
+use super::client::HttpClient;
+use super::kubernetes::ApiServer;
 use super::secrets::fill;
 use super::{Client, Endpoint};
+use crate::causes::in_one_text;
 use crate::plugin::Limits;
 
 /// Refusals that a call has in the log; more are not told.
@@ -47,27 +50,39 @@ impl Gate {
     }
 
     /// The request as it may leave, and who sends it.
-    fn admit(
-        &self,
-        mut request: Request<WasiBody>,
-    ) -> Result<(Request<WasiBody>, Arc<Client>, OwnedSemaphorePermit), Refusal> {
+    fn admit(&self, mut request: Request<WasiBody>) -> Result<(Request<WasiBody>, Way, OwnedSemaphorePermit), Refusal> {
         let place = Endpoint::of(request.uri()).ok_or_else(|| Refusal::denied(None, "it names no place"))?;
         let denied = |reason| Refusal::denied(Some(place.clone()), reason);
         let client = self.client.as_ref().ok_or_else(|| denied("nothing is granted"))?;
-        if !client.granted.contains(&place) {
+        let server = client.kubernetes.as_ref().filter(|_| ApiServer::is_named(&place));
+        if server.is_none() && !client.granted.contains(&place) {
             return Err(denied("this place is not granted"));
         }
         if request.method() == Method::CONNECT {
             return Err(denied("tunnels are not granted"));
         }
-        let mut uri = request.uri().clone();
-        fill(&mut uri, request.headers_mut(), &place, &client.secrets).map_err(denied)?;
-        *request.uri_mut() = uri;
+        let way = match server {
+            Some(server) => Way::Kubernetes(Arc::clone(server)),
+            None => {
+                let mut uri = request.uri().clone();
+                fill(&mut uri, request.headers_mut(), &place, &client.secrets).map_err(denied)?;
+                *request.uri_mut() = uri;
+                Way::Place(client.http.clone())
+            }
+        };
         let turn = Arc::clone(&self.turns).try_acquire_owned();
         let turn =
             turn.map_err(|_| Refusal { error: Error::ConnectionLimitReached, ..denied("too many are under way") })?;
-        Ok((request, Arc::clone(client), turn))
+        Ok((request, way, turn))
     }
+}
+
+/// How a request leaves.
+enum Way {
+    /// To a granted place.
+    Place(HttpClient),
+    /// To the API server.
+    Kubernetes(Arc<ApiServer>),
 }
 
 /// A request that does not leave.
@@ -93,14 +108,20 @@ impl WasiHttpHooks for Gate {
         let (plugin, job) = (self.plugin.clone(), self.job.clone());
         let is_told = self.told < MOST_TOLD;
         match self.admit(request) {
-            Ok((request, client, turn)) => {
+            Ok((request, way, turn)) => {
                 let until = Instant::now() + self.time;
                 let first = options.and_then(|options| options.first_byte_timeout).unwrap_or(self.time).min(self.time);
                 let body = self.body;
                 self.told += 1;
                 Box::new(async move {
                     let place = Endpoint::of(request.uri());
-                    let sent = send(request, &client, turn, body, until, Instant::now() + first).await;
+                    let first = Instant::now() + first;
+                    let sent = match way {
+                        Way::Place(http) => send(request, &http, turn, body, until, first).await,
+                        Way::Kubernetes(server) => {
+                            send_to_server(request, &server, turn, body, until, first, &plugin).await
+                        }
+                    };
                     if let (Err(error), true) = (&sent, is_told) {
                         let to = place.map(|place| place.to_string());
                         warn!(plugin, job, to, %error, "plugin's request failed");
@@ -120,16 +141,38 @@ impl WasiHttpHooks for Gate {
     }
 }
 
+/// Sends to the API server, and takes note of what it refuses.
+async fn send_to_server(
+    request: Request<WasiBody>,
+    server: &Arc<ApiServer>,
+    turn: OwnedSemaphorePermit,
+    most: u64,
+    until: Instant,
+    first: Instant,
+    plugin: &str,
+) -> Sent {
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let (request, http) = match server.address(request).await {
+        Ok(addressed) => addressed,
+        Err(error) => return Err(Error::InternalError(Some(in_one_text(&error)))),
+    };
+    let sent = send(request, &http, turn, most, until, first).await;
+    if let Ok((response, _)) = &sent {
+        server.answered(plugin, &method, &path, response.status());
+    }
+    sent
+}
+
 async fn send(
     request: Request<WasiBody>,
-    client: &Client,
+    http: &HttpClient,
     turn: OwnedSemaphorePermit,
     most: u64,
     until: Instant,
     first: Instant,
 ) -> Sent {
     let request = request.map(|body| Limited::new(body, most, until, None));
-    let response = match timeout_at(first, client.http.request(request)).await {
+    let response = match timeout_at(first, http.request(request)).await {
         Ok(Ok(response)) => response,
         Ok(Err(error)) => {
             return Err(match Stop::below(&error) {

@@ -6,8 +6,10 @@ mod client;
 mod connector;
 mod endpoint;
 mod gate;
+mod kubernetes;
 mod secrets;
 
 pub(super) use client::Client;
 pub use endpoint::{Endpoint, EndpointError};
 pub(super) use gate::Gate;
+pub use kubernetes::{KubernetesError, KubernetesGrant};
