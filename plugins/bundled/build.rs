@@ -13,6 +13,8 @@ fn main() -> ExitCode {
             ("tidegate-sql-store", "TIDEGATE_SQL_STORE"),
             ("tidegate-file-store", "TIDEGATE_FILE_STORE"),
             ("tidegate-sql-handler", "TIDEGATE_SQL_HANDLER"),
+            ("tidegate-kubernetes-store", "TIDEGATE_KUBERNETES_STORE"),
+            ("tidegate-kubernetes-handler", "TIDEGATE_KUBERNETES_HANDLER"),
             ("tidegate-webhook-handler", "TIDEGATE_WEBHOOK_HANDLER"),
         ],
         sources: &[
@@ -27,6 +29,10 @@ fn main() -> ExitCode {
             "../sql-store",
             "../webhook-handler",
             "../file-store",
+            "../kubernetes-api",
+            "../kubernetes-handler",
+            "../kubernetes-kit",
+            "../kubernetes-store",
             "../../wit",
         ],
     })

@@ -189,7 +189,13 @@ impl ResourceLimiter for StoreGuard {
 impl Limits {
     /// The defaults of a state store, which waits for a database, and moves all of a job's samples at once.
     pub fn of_state_store() -> Self {
-        Self { deadline: Duration::from_secs(12), memory: 256 << 20, crossing: 64 << 20, ..Self::default() }
+        Self {
+            deadline: Duration::from_secs(12),
+            memory: 256 << 20,
+            crossing: 64 << 20,
+            http_body: 4 << 20,
+            ..Self::default()
+        }
     }
 
     /// wasmtime's form of the limits that it enforces itself.

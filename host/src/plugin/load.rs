@@ -196,7 +196,7 @@ mod tests {
             (
                 "state-store",
                 "log",
-                "no state-store `log` is bundled; there are: sql, file (`bundled:log` is a event-handler)",
+                "no state-store `log` is bundled; there are: sql, file, kubernetes (`bundled:log` is a event-handler)",
             ),
             ("filter", "nothing", "no filter `nothing` is bundled; there are: none"),
         ] {

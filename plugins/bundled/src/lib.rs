@@ -18,6 +18,12 @@ pub const SQL_STORE: &[u8] = include_bytes!(env!("TIDEGATE_SQL_STORE"));
 /// The state store that keeps state in files.
 pub const FILE_STORE: &[u8] = include_bytes!(env!("TIDEGATE_FILE_STORE"));
 
+/// The event handler that makes events of Kubernetes.
+pub const KUBERNETES_HANDLER: &[u8] = include_bytes!(env!("TIDEGATE_KUBERNETES_HANDLER"));
+
+/// The state store that keeps state in ConfigMaps.
+pub const KUBERNETES_STORE: &[u8] = include_bytes!(env!("TIDEGATE_KUBERNETES_STORE"));
+
 /// A bundled component.
 #[derive(Clone, Copy, Debug)]
 pub struct Bundled {
@@ -30,13 +36,15 @@ pub struct Bundled {
 }
 
 /// Every bundled component.
-pub const ALL: [Bundled; 6] = [
+pub const ALL: [Bundled; 8] = [
     Bundled { role: "policy", name: "default-policy", bytes: DEFAULT_POLICY },
     Bundled { role: "event-handler", name: "log", bytes: LOG_HANDLER },
     Bundled { role: "event-handler", name: "sql", bytes: SQL_HANDLER },
     Bundled { role: "event-handler", name: "webhook", bytes: WEBHOOK_HANDLER },
+    Bundled { role: "event-handler", name: "kubernetes", bytes: KUBERNETES_HANDLER },
     Bundled { role: "state-store", name: "sql", bytes: SQL_STORE },
     Bundled { role: "state-store", name: "file", bytes: FILE_STORE },
+    Bundled { role: "state-store", name: "kubernetes", bytes: KUBERNETES_STORE },
 ];
 
 /// The component that `bundled:<name>` is in a role.

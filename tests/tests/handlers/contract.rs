@@ -5,8 +5,10 @@ use std::future::ready;
 use tidegate::event::EventHandler;
 use tidegate::plugin::{Grants, WasmEventHandler};
 use tidegate_tests::database::{MariaDb, Postgres};
+use tidegate_tests::kubernetes::ApiServer;
 
 use crate::handlers::{bundled, event, to_database};
+use crate::kubernetes::{events_of, messages};
 use crate::sql::told as in_database;
 use crate::webhook::{Answers, Receiver};
 
@@ -43,6 +45,14 @@ async fn webhook_keeps_to_the_contract() {
     let receiver = Receiver::start(Answers::good()).await;
     let handler = receiver.handler(&[]);
     keeps_to_the_contract(&handler, || ready(Some(receiver.messages()))).await;
+}
+
+#[tokio::test]
+async fn kubernetes_keeps_to_the_contract() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = ApiServer::start();
+    let handler = events_of(&server, folder.path(), &[]);
+    keeps_to_the_contract(&handler, || ready(Some(messages(&server)))).await;
 }
 
 #[tokio::test]

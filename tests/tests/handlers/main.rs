@@ -3,5 +3,6 @@
 
 mod contract;
 mod handlers;
+mod kubernetes;
 mod sql;
 mod webhook;

@@ -5,17 +5,26 @@ use std::sync::Arc;
 use futures::future::{BoxFuture, join_all};
 use tidegate::state::{MemoryStateStore, StateStore};
 use tidegate_tests::database::{MariaDb, Postgres};
+use tidegate_tests::kubernetes::ApiServer;
 
+use crate::kubernetes::config_maps;
 use crate::stores::{Entries, entries, file, key, save, sql, sqlite};
 
 /// Opens the store: each time an instance that knows nothing of those before, over the same place.
 type Open<'a> = dyn Fn() -> BoxFuture<'a, Arc<dyn StateStore>> + 'a;
 
+/// Numbers in a large text, of 12 bytes each.
+const LARGE: usize = 400_000;
+
 async fn keeps_to_the_contract(open: &Open<'_>) {
+    keeps_to_the_contract_up_to(LARGE, open).await;
+}
+
+async fn keeps_to_the_contract_up_to(large: usize, open: &Open<'_>) {
     starts_empty(open).await;
     keeps_what_was_saved(open).await;
     tells_jobs_apart(open).await;
-    keeps_large_texts(open).await;
+    keeps_large_texts(large, open).await;
     serves_many_at_once(open).await;
 }
 
@@ -71,9 +80,9 @@ async fn tells_jobs_apart(open: &Open<'_>) {
     }
 }
 
-async fn keeps_large_texts(open: &Open<'_>) {
+async fn keeps_large_texts(numbers: usize, open: &Open<'_>) {
     let job = key("c", "large");
-    let text: String = (0..400_000).map(|number| format!("{number:09},é")).collect();
+    let text: String = (0..numbers).map(|number| format!("{number:09},é")).collect();
     save(&*open().await, &job, &[("collectedMetrics", Some(&text))]).await;
     let store = open().await;
     assert!(store.load(&job).await.unwrap().get("collectedMetrics") == Some(&text), "of {} bytes", text.len());
@@ -103,6 +112,15 @@ async fn memory_keeps_to_the_contract() {
 async fn files_keep_to_the_contract() {
     let folder = tempfile::tempdir().unwrap();
     keeps_to_the_contract(&|| Box::pin(file(folder.path()))).await;
+}
+
+#[tokio::test]
+async fn config_maps_keep_to_the_contract() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = ApiServer::start();
+    // Packed, half of a large text is all that a ConfigMap has room for.
+    keeps_to_the_contract_up_to(LARGE / 2, &|| Box::pin(config_maps(&server, folder.path()))).await;
+    assert_eq!(server.objects().names("configmaps"), [""; 0], "what is forgotten is removed");
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ mod contract;
 mod files;
 mod full_disk;
 mod java;
+mod kubernetes;
 mod outage;
 mod restart;
 mod stores;

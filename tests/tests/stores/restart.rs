@@ -16,7 +16,7 @@ use tokio::runtime::Runtime;
 
 use crate::stores::{key, sql, sqlite};
 
-const OPTIONS: [&str; 4] = [
+pub(crate) const OPTIONS: [&str; 4] = [
     "job.autoscaler.metrics.window=5s",
     "job.autoscaler.stabilization.interval=1s",
     "job.autoscaler.restart.time=2s",
@@ -24,7 +24,7 @@ const OPTIONS: [&str; 4] = [
 ];
 
 /// A cluster with one job, whose operator needs four subtasks and has one.
-fn cluster(runtime: &Runtime) -> (Arc<Cluster>, SocketAddr) {
+pub(crate) fn cluster(runtime: &Runtime) -> (Arc<Cluster>, SocketAddr) {
     let job = JobShape::new("orders")
         .with(VertexShape::source("log", 1000.0, 16, Load::Constant(500.0)))
         .with(VertexShape::operator("work", 200.0).input(0, Hash, 1.0).max_parallelism(64));
