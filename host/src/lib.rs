@@ -29,6 +29,7 @@ pub mod watch;
 mod causes;
 pub mod daemon;
 pub mod demo;
+mod fnv;
 pub mod follow;
 mod offline;
 pub mod reload;

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::future::pending;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -15,10 +15,7 @@ use tidegate::event::{EventHandler, Events, HandlerError};
 use tidegate::flink::{RestClient, RestOptions};
 use tidegate::metrics::Metrics;
 use tidegate::model::{JobEvent, JobId, JobKey};
-use tidegate::plugin::{
-    Grants, Limits, LoadError, Registry, Runtime, Source, WasmAligner, WasmEvaluator, WasmEventHandler, WasmFilter,
-    WasmPolicy,
-};
+use tidegate::plugin::Registry;
 use tidegate::policy::Policy;
 use tidegate::simulate::{Cluster, ClusterOptions, JobShape, ManualClock, Rescale};
 use tidegate::state::{MemoryStateStore, StateKey, StateStore};
@@ -26,10 +23,13 @@ use tidegate::zone::Zone;
 use tidegate_common::configuration::Configuration;
 use tidegate_common::time::Timestamp;
 use tokio::net::TcpListener;
-use tokio::sync::OnceCell;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::mpsc;
 use tokio::task::{JoinSet, yield_now};
+
+pub use crate::guests::{
+    bundled_policy, hostile_handler, hostile_policy, hostile_policy_within, http_handler, test_extensions,
+};
 
 /// The name of the simulated cluster in the host's configuration.
 pub const CLUSTER: &str = "simulated";
@@ -52,8 +52,15 @@ pub const START: Timestamp = Timestamp::from_millis(1_795_415_000_000);
 /// What a scenario begins with.
 pub struct Scenario {
     jobs: Vec<JobShape>,
-    options: Configuration,
     cluster: ClusterOptions,
+    store: Arc<dyn StateStore>,
+    setting: Setting,
+}
+
+/// What a host is made of.
+#[derive(Clone)]
+struct Setting {
+    options: Configuration,
     policies: Policies,
     handlers: Vec<Arc<dyn EventHandler>>,
     views: Arc<Views>,
@@ -66,15 +73,23 @@ pub struct Host {
     pub cluster: Arc<Cluster>,
     url: String,
     clock: ManualClock,
+    setting: Setting,
+    process: Process,
+    records: Vec<Arc<DecisionRecord>>,
+    store: Arc<dyn StateStore>,
+    told: Arc<Recorder>,
+    /// The cluster's server; it ends with the host.
+    _server: JoinSet<()>,
+}
+
+/// What ends when a daemon is killed.
+struct Process {
     watch: Watch,
     taps: Arc<Taps>,
     news: Receiver<Arc<DecisionRecord>>,
-    records: Vec<Arc<DecisionRecord>>,
-    store: Arc<MemoryStateStore>,
-    told: Arc<Recorder>,
     metrics: Arc<Metrics>,
-    /// The cluster's server and the way of the events; they end with the host.
-    _tasks: (JoinSet<()>, JoinSet<()>),
+    /// The way of the events.
+    _deliveries: JoinSet<()>,
 }
 
 impl Scenario {
@@ -82,19 +97,22 @@ impl Scenario {
     pub fn of(jobs: impl IntoIterator<Item = JobShape>) -> Self {
         Self {
             jobs: jobs.into_iter().collect(),
-            options: OPTIONS.into_iter().collect(),
             cluster: ClusterOptions::default(),
-            policies: Policies::new(bundled_policy()),
-            handlers: Vec::new(),
-            views: Arc::default(),
-            extensions: LiveExtensions::default(),
+            store: Arc::new(MemoryStateStore::default()),
+            setting: Setting {
+                options: OPTIONS.into_iter().collect(),
+                policies: Policies::new(bundled_policy()),
+                handlers: Vec::new(),
+                views: Arc::default(),
+                extensions: LiveExtensions::default(),
+            },
         }
     }
 
     /// The option of all jobs under `key`.
     #[must_use]
     pub fn option(mut self, key: &str, value: &str) -> Self {
-        self.options.set(key, value);
+        self.setting.options.set(key, value);
         self
     }
 
@@ -108,29 +126,36 @@ impl Scenario {
     /// The policies of a registry, as they are in service from pass to pass.
     #[must_use]
     pub fn registry(mut self, registry: &Registry) -> Self {
-        (self.policies, self.views) = (registry.policies(), registry.views());
-        self.extensions = registry.extensions();
+        (self.setting.policies, self.setting.views) = (registry.policies(), registry.views());
+        self.setting.extensions = registry.extensions();
         self
     }
 
     /// Another policy for the job with this name.
     #[must_use]
     pub fn policy(mut self, job_name: &str, policy: Arc<dyn Policy>) -> Self {
-        self.policies.assign(&[format!("{CLUSTER}/{job_name}")], policy);
+        self.setting.policies.assign(&[format!("{CLUSTER}/{job_name}")], policy);
         self
     }
 
     /// Another one that is told of every event.
     #[must_use]
     pub fn event_handler(mut self, handler: Arc<dyn EventHandler>) -> Self {
-        self.handlers.push(handler);
+        self.setting.handlers.push(handler);
+        self
+    }
+
+    /// Another place for the state of the jobs than memory.
+    #[must_use]
+    pub fn store(mut self, store: Arc<dyn StateStore>) -> Self {
+        self.store = store;
         self
     }
 
     /// Plugins that jobs may name.
     #[must_use]
     pub fn extensions(mut self, extensions: ExtensionPlugins) -> Self {
-        self.extensions = LiveExtensions::from(extensions);
+        self.setting.extensions = LiveExtensions::from(extensions);
         self
     }
 
@@ -144,23 +169,31 @@ impl Scenario {
         let serving = Arc::clone(&cluster);
         server.spawn(async move { serving.serve(listener, pending()).await.expect("a server") });
 
-        let metrics = Arc::new(Metrics::default());
+        let Self { store, setting, .. } = self;
+        let url = format!("http://{address}");
         let told = Arc::new(Recorder::default());
-        let mut handlers = self.handlers;
-        handlers.push(told.clone());
-        let (events, deliveries) = Events::start(handlers, Arc::clone(&metrics));
-        let store = Arc::new(MemoryStateStore::default());
+        let process = setting.start(&url, &clock, &store, &told);
+        Host { cluster, url, clock, setting, process, records: Vec::new(), store, told, _server: server }
+    }
+}
+
+impl Setting {
+    fn start(&self, url: &str, clock: &ManualClock, store: &Arc<dyn StateStore>, told: &Arc<Recorder>) -> Process {
+        let metrics = Arc::new(Metrics::default());
+        let mut handlers = self.handlers.clone();
+        handlers.push(Arc::clone(told) as Arc<dyn EventHandler>);
+        let (events, _deliveries) = Events::start(handlers, Arc::clone(&metrics));
         let records = Arc::new(Records::default());
         let news = records.subscribe();
         let taps = Arc::new(Taps::default());
         let now = clock.clone();
         let controller = Controller {
             pass: Arc::new(Pass {
-                policies: self.policies,
-                views: self.views,
+                policies: self.policies.clone(),
+                views: Arc::clone(&self.views),
                 shadow_turns: ShadowTurns::default(),
-                extensions: self.extensions,
-                store: store.clone(),
+                extensions: self.extensions.clone(),
+                store: Arc::clone(store),
                 events,
                 metrics: Arc::clone(&metrics),
                 zone: Zone::default(),
@@ -170,25 +203,29 @@ impl Scenario {
             readiness: Arc::new(Readiness::default()),
             clock: Arc::new(move || now.now()),
         };
-        let url = format!("http://{address}");
-        let client = RestClient::new(&RestOptions::new(&url)).expect("a client");
+        let client = RestClient::new(&RestOptions::new(url)).expect("a client");
         let looked_after = control::Cluster {
             name: CLUSTER.to_owned(),
             job_manager: Arc::new(client),
-            options: self.options,
+            options: self.options.clone(),
             pace: Pace { interval: INTERVAL, forget_after: Duration::from_secs(3600), concurrency: 100 },
         };
         let watch = Watch::new(controller, Arc::new(looked_after));
-        let _tasks = (server, deliveries);
-        Host { cluster, url, clock, watch, taps, news, records: Vec::new(), store, told, metrics, _tasks }
+        Process { watch, taps, news, metrics, _deliveries }
     }
 }
 
 impl Host {
+    /// Ends the host as a kill does, and starts it again: it knows no more than what is stored. Events that were told,
+    /// and the records of passes, are still known to the test.
+    pub fn restart(&mut self) {
+        self.process = self.setting.start(&self.url, &self.clock, &self.store, &self.told);
+    }
+
     /// Moves the clock on by the interval, starts a pass of every job, and waits for all of them.
     pub async fn pass(&mut self) {
         self.begin_pass().await;
-        self.watch.settle().await;
+        self.process.watch.settle().await;
         self.take_news().await;
     }
 
@@ -202,13 +239,13 @@ impl Host {
     /// Moves the clock on by the interval, and starts a pass of every job that has none under way.
     pub async fn begin_pass(&mut self) {
         self.clock.advance(INTERVAL);
-        self.watch.look().await;
+        self.process.watch.look().await;
     }
 
     /// Waits until all passes under way are over but `left` of them.
     pub async fn finish_all_but(&mut self, left: usize) {
-        while self.watch.under_way() > left {
-            self.watch.finish_one().await;
+        while self.process.watch.under_way() > left {
+            self.process.watch.finish_one().await;
         }
         self.take_news().await;
     }
@@ -231,7 +268,7 @@ impl Host {
     /// Records the job with this name from its next pass on.
     pub fn record(&self, name: &str) -> mpsc::Receiver<Arc<TapedPass>> {
         let key = JobKey { cluster: CLUSTER.to_owned(), id: self.job(name) };
-        self.taps.open(key).expect("few recorders")
+        self.process.taps.open(key).expect("few recorders")
     }
 
     /// The records of all passes over jobs of this name, the oldest first.
@@ -273,13 +310,13 @@ impl Host {
     /// What the host remembers under a job's name.
     pub async fn state(&self, job: &str) -> BTreeMap<String, String> {
         let key = StateKey { cluster: CLUSTER.to_owned(), job: job.to_owned() };
-        self.store.load(&key).await.expect("a store that never fails")
+        self.store.load(&key).await.expect("a store that answers")
     }
 
     /// What the host counts, as Prometheus scrapes it.
     pub fn metrics(&self) -> String {
         let mut text = String::new();
-        self.metrics.write(&mut text).expect("text");
+        self.process.metrics.write(&mut text).expect("text");
         text
     }
 
@@ -288,92 +325,10 @@ impl Host {
         for _ in 0..8 {
             yield_now().await;
         }
-        while let Ok(record) = self.news.try_recv() {
+        while let Ok(record) = self.process.news.try_recv() {
             self.records.push(record);
         }
     }
-}
-
-/// The bundled policy with its usual limits. Compiled once in a process.
-pub fn bundled_policy() -> Arc<dyn Policy> {
-    static POLICY: OnceLock<Arc<WasmPolicy>> = OnceLock::new();
-    let load = || load("default-policy", &Source::Bundled("default-policy".to_owned()), Limits::default());
-    POLICY.get_or_init(load).clone()
-}
-
-/// The policy that misbehaves as its job's options say. Compiled once in a process.
-pub fn hostile_policy() -> Arc<dyn Policy> {
-    static POLICY: OnceLock<Arc<dyn Policy>> = OnceLock::new();
-    POLICY.get_or_init(|| hostile_policy_within(Duration::from_millis(500))).clone()
-}
-
-/// The policy that misbehaves, with another deadline. Compiled each time.
-pub fn hostile_policy_within(deadline: Duration) -> Arc<dyn Policy> {
-    let limits = Limits { deadline, ..Limits::default() };
-    load("hostile", &Source::File(env!("TIDEGATE_HOSTILE_POLICY").into()), limits)
-}
-
-/// The event handler that misbehaves as its events' reasons say. Compiled each time.
-pub fn hostile_handler(limits: Limits, grants: Grants) -> Arc<WasmEventHandler> {
-    let source = Source::File(env!("TIDEGATE_HOSTILE_HANDLER").into());
-    let handler = WasmEventHandler::load("hostile", &source, limits, grants, runtime(), Arc::default());
-    Arc::new(handler.expect("a handler that fits"))
-}
-
-/// The event handler that sends requests as its events say. Compiled each time.
-///
-/// # Errors
-/// When it is not granted any.
-pub fn http_handler(limits: Limits, grants: Grants) -> Result<Arc<WasmEventHandler>, LoadError> {
-    let source = Source::File(env!("TIDEGATE_HTTP_HANDLER").into());
-    WasmEventHandler::load("http", &source, limits, grants, runtime(), Arc::default()).map(Arc::new)
-}
-
-/// The one runtime of the process.
-fn runtime() -> &'static Runtime {
-    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
-    RUNTIME.get_or_init(|| Runtime::new().expect("an engine"))
-}
-
-/// The evaluator, the aligner and the filter of the tests, as `forecast`, `multiples` and `cap`: what they do is said by
-/// their parameters. The filter also stands before the changes of the jobs that match `filtered`. Compiled once in a
-/// process, on the first call's async runtime.
-pub async fn test_extensions(filtered: &[&str]) -> ExtensionPlugins {
-    static PLUGINS: OnceCell<(Arc<WasmEvaluator>, Arc<WasmAligner>, Arc<WasmFilter>)> = OnceCell::const_new();
-    let load = async || {
-        let limits = Limits::of_extension;
-        let file = |path: &str| Source::File(path.into());
-        let (evaluator, aligner, filter) = (
-            WasmEvaluator::load(
-                "forecast",
-                &file(env!("TIDEGATE_TEST_EVALUATOR")),
-                limits(),
-                runtime(),
-                Arc::default(),
-            ),
-            WasmAligner::load("multiples", &file(env!("TIDEGATE_TEST_ALIGNER")), limits(), runtime(), Arc::default()),
-            WasmFilter::load("cap", &file(env!("TIDEGATE_TEST_FILTER")), limits(), runtime(), Arc::default()),
-        );
-        let evaluator = evaluator.expect("an evaluator that fits");
-        let aligner = aligner.expect("an aligner that fits");
-        let filter = filter.expect("a filter that fits");
-        evaluator.try_out().await.expect("an evaluator that starts");
-        aligner.try_out().await.expect("an aligner that starts");
-        filter.try_out().await.expect("a filter that starts");
-        (Arc::new(evaluator), Arc::new(aligner), Arc::new(filter))
-    };
-    let (evaluator, aligner, filter) = PLUGINS.get_or_init(load).await;
-    let mut extensions = ExtensionPlugins::default();
-    extensions.add_evaluator(evaluator.clone());
-    extensions.add_aligner(aligner.clone());
-    let jobs: Vec<String> = filtered.iter().map(|job| (*job).to_owned()).collect();
-    extensions.add_filter(filter.clone(), None, &jobs);
-    extensions
-}
-
-fn load(name: &str, source: &Source, limits: Limits) -> Arc<WasmPolicy> {
-    let policy = WasmPolicy::load(name, source, limits, runtime(), Arc::default());
-    Arc::new(policy.expect("a policy that fits"))
 }
 
 /// Takes down every event.

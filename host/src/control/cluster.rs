@@ -21,6 +21,9 @@ use crate::flink::{FlinkError, JobManager, Note, Notes};
 use crate::model::{Job, JobId, JobKey};
 use crate::state::StateKey;
 
+/// How long the end of a loop waits for slow event handlers.
+const HANDLERS_WITHIN: Duration = Duration::from_secs(5);
+
 /// A cluster that is looked after. All of it but the name may change meanwhile.
 pub struct Cluster {
     /// Its name in the configuration.
@@ -84,7 +87,7 @@ impl Controller {
             }
         }
         watch.settle().await;
-        watch.store_samples().await;
+        watch.store_last().await;
     }
 }
 
@@ -156,7 +159,7 @@ impl Watch {
     /// Finishes the passes under way, and forgets the jobs. Their state stays, for the cluster may come back.
     async fn leave(mut self) {
         self.settle().await;
-        self.store_samples().await;
+        self.store_last().await;
         for id in self.jobs.into_keys() {
             let key = JobKey { cluster: self.cluster.name.clone(), id };
             self.controller.records.forget(&key);
@@ -173,10 +176,15 @@ impl Watch {
         self.gone.settle().await;
     }
 
-    /// Stores the samples that no pass has stored: a daemon that is started again goes on with them.
-    pub async fn store_samples(&mut self) {
-        for memory in self.jobs.values_mut().filter_map(|watched| watched.memory.as_mut()) {
-            self.controller.pass.store_samples(memory).await;
+    /// Stores what no pass has stored, once the handlers had time to take what was told: a daemon that is started again
+    /// goes on with the samples, and tells the rest.
+    pub async fn store_last(&mut self) {
+        let pass = &self.controller.pass;
+        let mut memories: Vec<_> = self.jobs.values_mut().filter_map(|watched| watched.memory.as_mut()).collect();
+        memories.iter_mut().for_each(|memory| memory.announced = None);
+        pass.events.settle(&self.cluster.name, HANDLERS_WITHIN).await;
+        for memory in memories {
+            pass.store_last(memory).await;
         }
     }
 

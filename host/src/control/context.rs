@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tidegate_common::configuration::Configuration;
 
 use crate::flink::{FlinkError, JobManager};
+use crate::fnv::fnv1a;
 use crate::model::{Job, JobContext, JobId, JobKey, VertexId};
 use crate::state::{StateKey, parse_overrides};
 
@@ -66,11 +67,7 @@ fn storable(name: &str) -> String {
         }
         short.push(if character.is_control() { '_' } else { character });
     }
-    // FNV-1a: the same in every process and version.
-    let hash = name
-        .bytes()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
-    format!("{short}~{hash:016x}")
+    format!("{short}~{:016x}", fnv1a(name.bytes()))
 }
 
 /// What is held: the user's own `pipeline.jobvertex-parallelism-overrides`, and over them the policy's targets, but for

@@ -7,10 +7,10 @@ use tidegate_common::configuration::{Configuration, InvalidValue};
 use tidegate_common::options;
 
 use crate::model::{Target, Topology, VertexId};
-use crate::state::{COLLECTED_METRICS, PARALLELISM_OVERRIDES};
+use crate::state::{COLLECTED_METRICS, PARALLELISM_OVERRIDES, TOLD_EVENTS};
 
 /// Keys that no policy writes.
-const HOSTS_OWN: [&str; 2] = [PARALLELISM_OVERRIDES, COLLECTED_METRICS];
+const HOSTS_OWN: [&str; 3] = [PARALLELISM_OVERRIDES, COLLECTED_METRICS, TOLD_EVENTS];
 
 /// A decision that breaks the contract. The pass holds.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]

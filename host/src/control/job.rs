@@ -11,7 +11,8 @@ use tracing::{info, warn};
 
 use super::{DecisionRecord, Realization, Situation};
 use crate::collect::{Collector, codec};
-use crate::model::{Digest, JobKey, Topology, VertexId};
+use crate::event::Notice;
+use crate::model::{Digest, JobKey, ResourceRequirements, Topology, VertexId};
 use crate::state::{JobState, StateKey};
 
 /// The memory of one job. Owned by its pass while one runs.
@@ -32,7 +33,15 @@ pub(super) struct JobMemory {
     pub(super) topology: Option<Topology>,
     /// The vertices that must stay as they are, as of the last pass that knew.
     pub(super) excluded: BTreeSet<VertexId>,
+    /// What Flink is to be asked for, and has not taken yet.
+    pub(super) announced: Option<Announced>,
     said: Said,
+}
+
+/// Bounds that Flink is to be asked for, and what is to be told once it has taken them.
+pub(super) struct Announced {
+    pub(super) wanted: ResourceRequirements,
+    pub(super) notice: Notice,
 }
 
 /// A configuration that was checked, and by which version of the policy.
@@ -87,6 +96,7 @@ impl JobMemory {
             served_by: None,
             topology: None,
             excluded: BTreeSet::new(),
+            announced: None,
             said: Said::default(),
         }
     }

@@ -8,16 +8,17 @@ use std::time::{Duration, Instant};
 use tidegate_common::configuration::{Configuration, InvalidValue};
 use tidegate_common::options;
 use tidegate_common::time::Timestamp;
-use tracing::{debug, info, warn};
+use tracing::{debug, info};
 
 use super::chain::Chain;
-use super::context::{compose_targets, state_key_by_id};
+use super::context::compose_targets;
 use super::filtering::{Filtered, past_filters};
-use super::job::{JobMemory, WrongOptions};
+use super::job::JobMemory;
 use super::judge::judge;
 use super::observe::{excluded_ids, observe, stage_of};
-use super::realize::realize;
+use super::realize::{Step, ask, next_step};
 use super::service::version;
+use super::telling::undelayed;
 use super::words::describe_targets;
 use super::wrong_options::wrong_options;
 use super::{DecisionRecord, LiveExtensions, Policies, Realization, ShadowTurns, Stage, Views};
@@ -26,7 +27,7 @@ use crate::event::Events;
 use crate::extension::Extensions;
 use crate::flink::{FlinkError, JobManager};
 use crate::metrics::Metrics;
-use crate::model::{Decision, Event, EventKind, Failure, Job, JobContext, JobKey, JobStatus, Observation, Verdict};
+use crate::model::{Decision, Failure, Job, JobContext, JobKey, JobStatus, Observation, Verdict};
 use crate::policy::{Policy, PolicyError};
 use crate::state::{JobState, StateStore};
 use crate::zone::Zone;
@@ -52,11 +53,11 @@ pub struct Pass {
 }
 
 /// How a pass failed, and where.
-struct Failed {
-    stage: Stage,
-    error: String,
+pub(super) struct Failed {
+    pub(super) stage: Stage,
+    pub(super) error: String,
     /// Whether it is an error, or just not the time yet.
-    not_ready: bool,
+    pub(super) not_ready: bool,
 }
 
 impl Pass {
@@ -75,12 +76,17 @@ impl Pass {
         let mut record = self.blank_record(&context.key, &context.name, context.status, now);
         policy.name().clone_into(&mut record.policy);
         record.policy_digest = policy.digest();
+        // Before anything is told: it may have been told before the last start.
+        let known = self.state(memory).await.map(drop);
         self.tell_change(memory, policy.as_ref(), &mut record);
         record.samples = memory.collector.window().len();
         if let Some(wrong) = wrong_options(policy.as_ref(), memory, context).await {
             record.error = Some(self.tell_wrong_options(&mut record, options, wrong));
         } else {
-            let scaled = self.scale(cluster, policy.as_ref(), memory, context, &mut record).await;
+            let scaled = match known {
+                Ok(()) => self.scale(cluster, policy.as_ref(), memory, context, &mut record).await,
+                Err(failed) => Err(failed),
+            };
             // What earlier passes could not store is tried again in any case.
             let stored = self.store(memory, record.stage).await;
             if let Err(failed) = scaled.and(stored) {
@@ -99,6 +105,7 @@ impl Pass {
             }
             self.hold(cluster, memory, context, &mut record).await;
         }
+        self.store_told(memory).await;
         record.took = started.elapsed();
         self.metrics.pass(&context.key.cluster, record.stage.name(), record.took);
         memory.say(&record);
@@ -228,12 +235,23 @@ impl Pass {
         record.targets = compose_targets(state.saved_overrides(), &context.configuration, &memory.excluded);
         let may_scale = context.configuration.read(&options::SCALING_ENABLED).unwrap_or(false);
         if context.status != JobStatus::Running || !may_scale {
+            memory.announced = None;
             return;
         }
-        let (realization, event) = realize(cluster, context, &record.targets, memory.topology.as_ref()).await;
-        if let Some(event) = event {
-            self.tell(record, event);
-        }
+        let realization = match next_step(cluster, context, &record.targets, memory.topology.as_ref()).await {
+            Step::Settled(realization) => {
+                memory.announced = None;
+                realization
+            }
+            Step::Ask(wanted) => {
+                self.announce(memory, record, &wanted).await;
+                let realization = ask(cluster, context, &wanted).await;
+                if realization == Realization::Requested {
+                    self.tell_announced(memory, record);
+                }
+                realization
+            }
+        };
         match &realization {
             Realization::Nothing | Realization::InPlace => {}
             Realization::Failed { reason } => {
@@ -283,75 +301,4 @@ impl Pass {
             error: None,
         }
     }
-
-    /// Reads what is kept of a job, if this has not been done. An error is for the pass that needs it.
-    pub(super) async fn at_first_sight(&self, memory: &mut JobMemory) {
-        let _ = self.state(memory).await;
-    }
-
-    /// The job's state, read at first sight: without it nothing may be decided.
-    async fn state<'a>(&self, memory: &'a mut JobMemory) -> Result<&'a mut JobState, Failed> {
-        let failed = |error: &dyn Error| Failed { stage: Stage::None, error: in_one_text(error), not_ready: false };
-        if memory.state.is_none() {
-            let left = state_key_by_id(memory.key.id);
-            let state = JobState::load(memory.state_key.clone(), Some(left), self.store.as_ref()).await;
-            memory.state = Some(state.map_err(|error| failed(&error))?);
-            memory.restore_samples();
-        }
-        memory.state.as_mut().ok_or_else(|| Failed {
-            stage: Stage::None,
-            error: "the job has no state".to_owned(),
-            not_ready: false,
-        })
-    }
-
-    /// Stores what is not stored yet.
-    async fn store(&self, memory: &mut JobMemory, stage: Stage) -> Result<(), Failed> {
-        let Some(state) = &mut memory.state else { return Ok(()) };
-        let flushed = state.flush(self.store.as_ref()).await;
-        flushed.map_err(|error| Failed { stage, error: in_one_text(&error), not_ready: false })
-    }
-
-    /// Stores the samples of a job that no pass will look at any more in this process.
-    pub(super) async fn store_samples(&self, memory: &mut JobMemory) {
-        memory.keep_samples_now(None);
-        if let Err(failed) = self.store(memory, Stage::None).await {
-            warn!(job = %memory.key, name = memory.name, error = failed.error, "state could not be stored");
-        }
-    }
-
-    /// Tells what is wrong, and answers with it. How often is not for the job to say, whose options are wrong.
-    fn tell_wrong_options(&self, record: &mut DecisionRecord, options: &Configuration, wrong: WrongOptions) -> String {
-        match wrong {
-            WrongOptions::Invalid(wrong) => {
-                let interval = options.read(&options::SCALING_EVENT_INTERVAL).ok();
-                self.tell(record, warning("AutoScaler Options Validation", wrong.clone(), interval));
-                wrong
-            }
-            WrongOptions::Unreadable(wrong) => {
-                self.tell_error(record, &wrong);
-                wrong
-            }
-        }
-    }
-
-    fn tell_error(&self, record: &mut DecisionRecord, error: &str) {
-        self.tell(record, warning("AutoscalerError", error.to_owned(), None));
-    }
-
-    /// Tells `event`, and notes it in the record.
-    pub(super) fn tell(&self, record: &mut DecisionRecord, event: Event) {
-        record.events.push(event.clone());
-        self.events.tell(&record.job, &record.job_name, record.at, event);
-    }
-}
-
-pub(super) fn warning(reason: &str, message: String, interval: Option<Duration>) -> Event {
-    Event { kind: EventKind::Warning, reason: reason.to_owned(), message, message_key: None, interval }
-}
-
-/// The event of a decision that changes something: what was done is told every time, not once in an interval.
-fn undelayed(event: &Event) -> Event {
-    let interval = if event.kind == EventKind::Normal { None } else { event.interval };
-    Event { interval, ..event.clone() }
 }

@@ -6,60 +6,65 @@ use tracing::info;
 
 use super::Realization;
 use crate::flink::{FlinkError, JobManager};
-use crate::model::{Bounds, Event, EventKind, JobContext, ResourceRequirements, Topology, VertexId};
+use crate::model::{Bounds, Event, EventKind, JobContext, ResourceRequirements, Topology, Vertex, VertexId};
 
-/// Asks Flink for the bounds that hold `targets`, unless it has them already. Also answers with the event to tell when
-/// it did ask.
-pub(super) async fn realize(
+/// What is to be done to hold targets.
+pub(super) enum Step {
+    /// Nothing, for this reason.
+    Settled(Realization),
+    /// Flink is to be asked for these bounds.
+    Ask(ResourceRequirements),
+}
+
+/// Looks whether Flink has the bounds that hold `targets` already.
+pub(super) async fn next_step(
     cluster: &dyn JobManager,
     context: &JobContext,
     targets: &BTreeMap<VertexId, u32>,
     topology: Option<&Topology>,
-) -> (Realization, Option<Event>) {
-    let nothing = |realization| (realization, None);
+) -> Step {
     if targets.is_empty() {
-        return nothing(Realization::Nothing);
+        return Step::Settled(Realization::Nothing);
     }
     if !is_adaptive(context) {
-        return nothing(Realization::Impossible {
+        return Step::Settled(Realization::Impossible {
             reason: "the job does not run under the adaptive scheduler: set `jobmanager.scheduler: adaptive` in the \
                      cluster's configuration and restart it"
                 .to_owned(),
         });
     }
     let Some(topology) = topology else {
-        return nothing(Realization::Nothing);
+        return Step::Settled(Realization::Nothing);
     };
-    match ask(cluster, context, targets, topology).await {
-        Ok(Some(wanted)) => {
-            info!(job = %context.key, name = context.name, bounds = describe(&wanted), "rescale requested");
-            (Realization::Requested, Some(scaling_event(&wanted)))
+    let present = match cluster.resource_requirements(context.key.id).await {
+        Ok(present) => present,
+        Err(error) => return Step::Settled(refused(&error)),
+    };
+    let wanted = wanted(&present, targets, topology);
+    if wanted != present {
+        return Step::Ask(wanted);
+    }
+    let runs_so = |vertex: &Vertex| targets.get(&vertex.id).is_none_or(|target| *target == vertex.parallelism);
+    let in_place = topology.vertices.iter().all(runs_so);
+    Step::Settled(if in_place { Realization::InPlace } else { Realization::Pending })
+}
+
+/// Asks Flink for these bounds.
+pub(super) async fn ask(cluster: &dyn JobManager, context: &JobContext, wanted: &ResourceRequirements) -> Realization {
+    match cluster.set_resource_requirements(context.key.id, wanted).await {
+        Ok(()) => {
+            info!(job = %context.key, name = context.name, bounds = describe(wanted), "rescale requested");
+            Realization::Requested
         }
-        Ok(None) => {
-            let runs_so = |vertex: &crate::model::Vertex| {
-                targets.get(&vertex.id).is_none_or(|target| *target == vertex.parallelism)
-            };
-            let in_place = topology.vertices.iter().all(runs_so);
-            nothing(if in_place { Realization::InPlace } else { Realization::Pending })
-        }
-        Err(error @ FlinkError::NotAdaptive { .. }) => nothing(Realization::Impossible { reason: error.to_string() }),
-        Err(error) => nothing(Realization::Failed { reason: error.to_string() }),
+        Err(error) => refused(&error),
     }
 }
 
-async fn ask(
-    cluster: &dyn JobManager,
-    context: &JobContext,
-    targets: &BTreeMap<VertexId, u32>,
-    topology: &Topology,
-) -> Result<Option<ResourceRequirements>, FlinkError> {
-    let present = cluster.resource_requirements(context.key.id).await?;
-    let wanted = wanted(&present, targets, topology);
-    if wanted == present {
-        return Ok(None);
+fn refused(error: &FlinkError) -> Realization {
+    match error {
+        FlinkError::NotAdaptive { .. } => Realization::Impossible { reason: error.to_string() },
+        _ => Realization::Failed { reason: error.to_string() },
     }
-    cluster.set_resource_requirements(context.key.id, &wanted).await?;
-    Ok(Some(wanted))
 }
 
 /// The bounds of every vertex that Flink named: 1 to the target where there is one, else as they are.
@@ -97,7 +102,7 @@ fn describe(wanted: &ResourceRequirements) -> String {
 }
 
 /// The Java autoscaler's event, in its words.
-fn scaling_event(wanted: &ResourceRequirements) -> Event {
+pub(super) fn scaling_event(wanted: &ResourceRequirements) -> Event {
     let vertices: Vec<String> = wanted
         .iter()
         .map(|(id, bounds)| {
@@ -119,7 +124,7 @@ fn scaling_event(wanted: &ResourceRequirements) -> Event {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{IoMetrics, Vertex};
+    use crate::model::IoMetrics;
 
     fn bounds(lower: i64, upper: i64) -> Bounds {
         Bounds::new(lower, upper).unwrap()

@@ -1,7 +1,7 @@
 //! What a job is told about the policy that decides for it: that it is another, or none.
 
 use super::job::{JobMemory, ServedBy};
-use super::pass::warning;
+use super::telling::warning;
 use super::{DecisionRecord, Pass};
 use crate::model::{Event, EventKind};
 use crate::policy::Policy;

@@ -1,13 +1,19 @@
 //! Hands events to every handler, each at its own pace.
 
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Duration;
 
 use tidegate_common::time::Timestamp;
+use tokio::sync::Notify;
 use tokio::sync::mpsc::{self, Receiver, Sender, error::TrySendError};
 use tokio::task::JoinSet;
-use tracing::{error, warn};
+use tokio::time::timeout;
+use tracing::{error, info, warn};
 
-use super::{Deduplicator, EventHandler};
+use super::EventHandler;
+use super::ledger::{Ledger, Receipt};
 use crate::metrics::Metrics;
 use crate::model::{Event, JobEvent, JobKey};
 
@@ -18,20 +24,33 @@ const QUEUE: usize = 1024;
 const BATCH: usize = 64;
 
 /// A handler, and what waits for it.
-type Told = (Arc<dyn EventHandler>, Sender<JobEvent>);
+type Told = (Arc<dyn EventHandler>, Sender<(JobEvent, Arc<Receipt>)>);
 
 /// The way from passes to handlers.
 pub struct Events {
-    dedup: Mutex<Deduplicator>,
+    ledgers: Mutex<HashMap<JobKey, Ledger>>,
     handlers: RwLock<Vec<Told>>,
+    /// Told when an event has been taken by all handlers.
+    handled: Arc<Notify>,
+    /// Tells this process from those before.
+    process: u64,
     metrics: Arc<Metrics>,
+}
+
+/// An event that is to be told. Dropped, it never was.
+#[derive(Debug)]
+pub struct Notice {
+    event: JobEvent,
+    receipt: Arc<Receipt>,
 }
 
 impl Events {
     /// Starts one task per handler; they end when this is dropped and their queues are empty.
     pub fn start(handlers: Vec<Arc<dyn EventHandler>>, metrics: Arc<Metrics>) -> (Self, JoinSet<()>) {
         let mut tasks = JoinSet::new();
-        let events = Self { dedup: Mutex::default(), handlers: RwLock::default(), metrics };
+        let process = RandomState::new().hash_one(());
+        let (ledgers, handled) = (Mutex::default(), Arc::default());
+        let events = Self { ledgers, handlers: RwLock::default(), handled, process, metrics };
         events.change(handlers, &mut tasks);
         (events, tasks)
     }
@@ -56,41 +75,118 @@ impl Events {
 
     /// Tells `event`, unless it was told just now. Never waits.
     pub fn tell(&self, job: &JobKey, job_name: &str, at: Timestamp, event: Event) {
-        let admitted = self.dedup.lock().unwrap_or_else(PoisonError::into_inner).admit(job, &event, at);
-        let Some(count) = admitted else { return };
-        self.metrics.event(&job.cluster, &event.reason);
+        if let Some(notice) = self.prepare(job, job_name, at, event) {
+            self.send(&notice, at);
+        }
+    }
+
+    /// Notes that `event` is to be told soon, unless it was told just now. Once that is stored, it is told even if the
+    /// process is killed before.
+    pub fn prepare(&self, job: &JobKey, job_name: &str, at: Timestamp, event: Event) -> Option<Notice> {
+        let mut ledgers = self.ledgers();
+        let ledger = ledgers.entry(job.clone()).or_default();
+        let count = ledger.admit(job.id, &event, at)?;
         let event = JobEvent { at, job: job.clone(), job_name: job_name.to_owned(), event, count };
+        Some(self.notice(ledger, event))
+    }
+
+    /// Tells what was prepared, as of `at`. Never waits.
+    pub fn send(&self, notice: &Notice, at: Timestamp) {
+        let event = JobEvent { at, ..notice.event.clone() };
+        self.metrics.event(&event.job.cluster, &event.event.reason);
         for (handler, queue) in self.handlers.read().unwrap_or_else(PoisonError::into_inner).iter() {
             if !handler.wants(&event) {
                 continue;
             }
-            match queue.try_send(event.clone()) {
+            let job = &event.job;
+            match queue.try_send((event.clone(), Arc::clone(&notice.receipt))) {
                 Ok(()) => {}
                 Err(TrySendError::Full(_)) => {
                     self.metrics.event_dropped(handler.name());
-                    warn!(plugin = handler.name(), job = %job, reason = event.event.reason, "event dropped: handler is too slow");
+                    warn!(plugin = handler.name(), %job, reason = event.event.reason, "event dropped: handler is too slow");
                 }
                 Err(TrySendError::Closed(_)) => {
-                    error!(plugin = handler.name(), job = %job, "event handler's task is gone")
+                    error!(plugin = handler.name(), %job, "event handler's task is gone")
                 }
             }
         }
     }
 
+    /// What is to be kept of a job beside its state, if that has changed since it was asked for: which events were told,
+    /// and which are on their way. Nothing where there is nothing to keep.
+    pub fn to_keep(&self, job: &JobKey) -> Option<Option<String>> {
+        self.ledgers().get_mut(job)?.changed(self.process)
+    }
+
+    /// Goes on from what was kept of a job. Events that were on their way when another process ended are told now: a
+    /// second time, perhaps.
+    pub fn restore(&self, job: &JobKey, kept: &str) {
+        let mut ledgers = self.ledgers();
+        let ledger = ledgers.entry(job.clone()).or_default();
+        let left = match ledger.restore(kept, &job.cluster, self.process) {
+            Ok(left) => left,
+            Err(error) => {
+                let error = &error as &dyn std::error::Error;
+                warn!(%job, error, "what was told of the job cannot be read: events may be told again");
+                return;
+            }
+        };
+        let notices: Vec<Notice> = left.into_iter().map(|event| self.notice(ledger, event)).collect();
+        drop(ledgers);
+        if !notices.is_empty() {
+            info!(%job, events = notices.len(), "telling events that were on their way when the daemon ended");
+        }
+        for notice in notices {
+            self.send(&notice, notice.event.at);
+        }
+    }
+
+    /// Waits until the handlers have taken every event of a cluster's jobs, but not for longer than `patience`.
+    pub async fn settle(&self, cluster: &str, patience: Duration) {
+        let is_waiting = || {
+            let mut ledgers = self.ledgers();
+            let of_cluster = ledgers.iter_mut().filter(|(job, _)| job.cluster == cluster);
+            of_cluster.fold(false, |is_waiting, (_, ledger)| ledger.is_waiting() || is_waiting)
+        };
+        let settled = async {
+            loop {
+                let mut handled = std::pin::pin!(self.handled.notified());
+                handled.as_mut().enable();
+                if !is_waiting() {
+                    return;
+                }
+                handled.await;
+            }
+        };
+        // What is left then is told after the next start.
+        let _ = timeout(patience, settled).await;
+    }
+
     /// Forgets what was told about a job that is gone.
     pub fn forget(&self, job: &JobKey) {
-        self.dedup.lock().unwrap_or_else(PoisonError::into_inner).forget(job);
+        self.ledgers().remove(job);
+    }
+
+    fn notice(&self, ledger: &mut Ledger, event: JobEvent) -> Notice {
+        let receipt = Receipt::new(&self.handled);
+        ledger.wait_for(&event, &receipt);
+        Notice { event, receipt }
+    }
+
+    fn ledgers(&self) -> MutexGuard<'_, HashMap<JobKey, Ledger>> {
+        self.ledgers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-async fn deliver(handler: Arc<dyn EventHandler>, mut queue: Receiver<JobEvent>) {
-    let mut batch = Vec::with_capacity(BATCH);
-    while queue.recv_many(&mut batch, BATCH).await > 0 {
+async fn deliver(handler: Arc<dyn EventHandler>, mut queue: Receiver<(JobEvent, Arc<Receipt>)>) {
+    let mut waiting = Vec::with_capacity(BATCH);
+    while queue.recv_many(&mut waiting, BATCH).await > 0 {
+        let (batch, receipts): (Vec<JobEvent>, Vec<Arc<Receipt>>) = waiting.drain(..).unzip();
         if let Err(error) = handler.handle(&batch).await {
             let cause: &dyn std::error::Error = error.source.as_ref();
             warn!(plugin = handler.name(), events = batch.len(), error = %error, cause, "events not handled");
         }
-        batch.clear();
+        drop(receipts);
     }
 }
 

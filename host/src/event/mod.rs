@@ -3,7 +3,7 @@
 mod dedup;
 mod fan_out;
 mod handler;
+mod ledger;
 
-pub use dedup::Deduplicator;
-pub use fan_out::Events;
+pub use fan_out::{Events, Notice};
 pub use handler::{EventHandler, HandlerError};

@@ -14,6 +14,10 @@ pub(crate) const PARALLELISM_OVERRIDES: &str = "parallelismOverrides";
 /// The host's key: the samples of the window, in the encoding of `collect`. Only stored, never shown to policies.
 pub(crate) const COLLECTED_METRICS: &str = "collectedMetrics";
 
+/// The host's key: which events were told, in the encoding of `event`. Never shown to policies, and unknown to the Java
+/// autoscaler.
+pub(crate) const TOLD_EVENTS: &str = "toldEvents";
+
 /// One job's state.
 #[derive(Debug)]
 pub struct JobState {
@@ -27,6 +31,8 @@ pub struct JobState {
     samples: Option<String>,
     /// Whether the store has samples.
     has_samples: bool,
+    /// What is kept of events.
+    events: Option<String>,
     /// Where another autoscaler has left its state of the job; to be removed once ours is safe.
     left: Option<StateKey>,
 }
@@ -53,12 +59,14 @@ impl JobState {
             None => None,
         };
         let samples = entries.remove(COLLECTED_METRICS);
+        let events = entries.remove(TOLD_EVENTS);
         let mut state = Self {
             key,
             entries: Arc::new(entries),
             saved_overrides: BTreeMap::new(),
             has_samples: samples.is_some(),
             samples,
+            events,
             unsaved,
             left,
         };
@@ -71,7 +79,7 @@ impl JobState {
         &self.key
     }
 
-    /// All texts but the samples, shared.
+    /// All texts but the samples and what is kept of events, shared.
     pub fn entries(&self) -> Arc<BTreeMap<String, String>> {
         Arc::clone(&self.entries)
     }
@@ -110,7 +118,20 @@ impl JobState {
         }
     }
 
-    /// Forgets everything.
+    /// What is kept of events.
+    pub fn events(&self) -> Option<&str> {
+        self.events.as_deref()
+    }
+
+    /// Stores what is to be kept of events with the next flush, in place of what was before.
+    pub fn keep_events(&mut self, events: Option<String>) {
+        if self.events != events {
+            self.unsaved.insert(TOLD_EVENTS.to_owned(), events.clone());
+            self.events = events;
+        }
+    }
+
+    /// Forgets everything but what was told: a job that is switched off and on again has the same to say.
     pub fn clear(&mut self) {
         let keys: Vec<String> = self.entries.keys().cloned().collect();
         self.apply(keys.into_iter().map(|key| (key, None)));
@@ -207,13 +228,18 @@ mod tests {
         state.set_overrides(&overrides);
         state.apply([("scalingHistory".to_owned(), Some("{}".to_owned()))]);
         state.keep_samples("samples".to_owned());
+        state.keep_events(Some("events".to_owned()));
         state.flush(&store).await.unwrap();
 
         let mut again = load(&store).await;
         assert_eq!((again.overrides(), again.saved_overrides()), (overrides.clone(), &overrides));
         assert_eq!(again.take_samples().as_deref(), Some("samples"));
-        assert!(!again.entries().contains_key(COLLECTED_METRICS), "no policy pays for it");
+        assert_eq!(again.events(), Some("events"));
+        assert_eq!(again.entries().len(), 2, "no policy pays for the others");
         again.clear();
+        again.flush(&store).await.unwrap();
+        assert_eq!(store.load(&key()).await.unwrap().into_keys().collect::<Vec<_>>(), [TOLD_EVENTS]);
+        again.keep_events(None);
         again.flush(&store).await.unwrap();
         assert_eq!(store.jobs().await.unwrap(), []);
     }

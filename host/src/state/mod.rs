@@ -8,7 +8,7 @@ mod store;
 mod testing;
 
 pub use job_state::JobState;
-pub(crate) use job_state::{COLLECTED_METRICS, PARALLELISM_OVERRIDES, parse_overrides};
+pub(crate) use job_state::{COLLECTED_METRICS, PARALLELISM_OVERRIDES, TOLD_EVENTS, parse_overrides};
 pub use memory::MemoryStateStore;
 pub use outage::Outages;
 pub use store::{StateKey, StateStore, StoreError, StoreFailure};

@@ -19,6 +19,7 @@ mod reload;
 mod stop;
 mod swap;
 mod targets;
+mod told;
 mod waiting;
 
 use tidegate::model::ShipStrategy::Hash;
