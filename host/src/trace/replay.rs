@@ -12,6 +12,7 @@ use crate::control::DecisionRecord;
 use crate::model::JobKey;
 use crate::offline::OfflineHost;
 use crate::policy::Policy;
+use crate::state::TOLD_EVENTS;
 use crate::zone::Zone;
 
 /// What the cluster of a trace is called.
@@ -40,7 +41,7 @@ pub struct ReplayedPass {
     pub outcome: Outcome,
     /// What was seen and decided; nothing where the job was not looked at.
     pub record: Option<Arc<DecisionRecord>>,
-    /// The state that the pass left.
+    /// The state that the pass left, without what the host keeps of events: that names the process.
     pub state: BTreeMap<String, String>,
 }
 
@@ -102,6 +103,8 @@ impl Replay {
 
     async fn state(&self) -> BTreeMap<String, String> {
         let Some(name) = &self.job_name else { return BTreeMap::new() };
-        self.host.state(name).await
+        let mut state = self.host.state(name).await;
+        state.remove(TOLD_EVENTS);
+        state
     }
 }
