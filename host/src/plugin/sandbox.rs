@@ -11,6 +11,7 @@ use super::CallError;
 use super::error::chain;
 use super::grants::{Folder, Granted};
 use super::output::Output;
+use crate::fnv::fnv1a;
 
 /// A guest's WASI context, and what it writes to its standard streams.
 pub(super) struct Sandbox {
@@ -30,7 +31,7 @@ impl Sandbox {
             .monotonic_clock(Still(since_1970))
             .secure_random(Deterministic::new(bytes.clone()))
             .insecure_random(Deterministic::new(bytes))
-            .insecure_random_seed(u128::from(fnv1a(seed.as_bytes())))
+            .insecure_random_seed(u128::from(fnv1a(seed.bytes())))
             .stdout(output.clone())
             .stderr(output.clone())
             .build();
@@ -80,7 +81,7 @@ impl HostMonotonicClock for Still {
 
 /// A few words that look random and depends on nothing but `seed` and `now` (splitmix64).
 fn random_bytes(seed: &str, now: Timestamp) -> Vec<u8> {
-    let mut state = fnv1a(seed.as_bytes()) ^ now.as_millis().cast_unsigned();
+    let mut state = fnv1a(seed.bytes()) ^ now.as_millis().cast_unsigned();
     let mut bytes = Vec::with_capacity(256);
     for _ in 0..32 {
         state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -90,11 +91,6 @@ fn random_bytes(seed: &str, now: Timestamp) -> Vec<u8> {
         bytes.extend((word ^ (word >> 31)).to_le_bytes());
     }
     bytes
-}
-
-/// A hash that is the same in every process (FNV-1a).
-fn fnv1a(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 #[cfg(test)]
