@@ -8,7 +8,6 @@ mod explain;
 mod flags;
 mod logging;
 mod plugin;
-mod plugin_card;
 mod record;
 mod replay;
 mod run;

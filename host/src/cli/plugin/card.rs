@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::table::{columns, paragraph};
 use crate::admin::{Plugin, PluginGrants, PluginLimits, PluginUse};
+use crate::cli::table::{columns, paragraph};
 use crate::plugin::ByteSize;
 
 /// The lines of it.

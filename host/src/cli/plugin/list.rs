@@ -1,49 +1,15 @@
-//! `tidegate plugin`: the plugins of a running daemon.
+//! `tidegate plugin list`: the plugins of a running daemon.
 
-use anyhow::{Result, bail};
-use clap::{Args, Subcommand};
+use anyhow::Result;
+use clap::Args;
 use serde_json::Value;
 
-use super::api::ApiFlags;
-use super::plugin_card::card;
-use super::table::{columns, paragraph, width};
-use crate::admin::{Plugin as Shown, PluginVersion, Plugins, Steered};
-
-/// Show and steer the plugins of a running daemon
-#[derive(Clone, Debug, Args)]
-pub(super) struct Plugin {
-    #[command(subcommand)]
-    command: PluginCommand,
-}
-
-#[derive(Clone, Debug, Subcommand)]
-enum PluginCommand {
-    /// List plugins: what is in service, what is not, and why
-    List {
-        #[command(flatten)]
-        api: ApiFlags,
-        /// Print what the daemon's API answers.
-        #[arg(long)]
-        json: bool,
-    },
-    /// Show one plugin in full: what it asks for, is granted and has used, its limits, and all its versions
-    Show(Steer),
-    /// Take what is in a plugin's source now into service
-    Reload(Steer),
-    /// Put the version before the one in service back into it
-    Rollback(Steer),
-    /// Take a plugin out of service: jobs of a policy stay as they are
-    Suspend(Steer),
-    /// Put the version that was suspended last back into service
-    Resume(Steer),
-}
+use crate::admin::{Plugin as Shown, PluginVersion, Plugins};
+use crate::cli::api::ApiFlags;
+use crate::cli::table::{columns, paragraph, width};
 
 #[derive(Clone, Debug, Args)]
-struct Steer {
-    /// The plugin's name in the configuration.
-    #[arg(value_name = "NAME")]
-    name: String,
-
+pub(super) struct List {
     #[command(flatten)]
     api: ApiFlags,
 
@@ -52,57 +18,14 @@ struct Steer {
     json: bool,
 }
 
-impl Plugin {
-    pub(super) fn run(self) -> Result<()> {
-        match self.command {
-            PluginCommand::List { api, json } => list(&api, json),
-            PluginCommand::Show(steer) => steer.show(),
-            PluginCommand::Reload(steer) => steer.act("reload"),
-            PluginCommand::Rollback(steer) => steer.act("rollback"),
-            PluginCommand::Suspend(steer) => steer.act("suspend"),
-            PluginCommand::Resume(steer) => steer.act("resume"),
-        }
-    }
-}
-
-#[expect(clippy::print_stdout, reason = "the answer of a command")]
-fn list(flags: &ApiFlags, json: bool) -> Result<()> {
-    let api = flags.api()?;
-    if json {
-        println!("{}", serde_json::to_string_pretty(&api.get::<Value>(&["plugins"])?)?);
-    } else {
-        println!("{}", table(&api.get(&["plugins"])?, width()).join("\n"));
-    }
-    Ok(())
-}
-
-impl Steer {
+impl List {
     #[expect(clippy::print_stdout, reason = "the answer of a command")]
-    fn show(self) -> Result<()> {
-        let Plugins { plugins, .. } = self.api.api()?.get(&["plugins"])?;
-        let Some(plugin) = plugins.iter().find(|plugin| plugin.name == self.name) else {
-            let known: Vec<&str> = plugins.iter().map(|plugin| plugin.name.as_str()).collect();
-            bail!("there is no plugin `{}`; there are: {}", self.name, known.join(", "));
-        };
-        match self.json {
-            true => println!("{}", serde_json::to_string_pretty(plugin)?),
-            false => println!("{}", card(plugin, width()).join("\n")),
-        }
-        Ok(())
-    }
-
-    #[expect(clippy::print_stdout, reason = "the answer of a command")]
-    fn act(self, action: &str) -> Result<()> {
+    pub(super) fn run(&self) -> Result<()> {
         let api = self.api.api()?;
-        let path = ["plugins", self.name.as_str(), action];
         if self.json {
-            println!("{}", serde_json::to_string_pretty(&api.post::<Value>(&path)?)?);
-            return Ok(());
-        }
-        let Steered { done, plugin } = api.post(&path)?;
-        println!("{}: {done}", plugin.name);
-        for version in plugin.versions.iter().filter(|version| Some(&version.digest) == plugin.active.as_ref()) {
-            println!("{}", differences(version, usize::MAX, width()).join("\n"));
+            println!("{}", serde_json::to_string_pretty(&api.get::<Value>(&["plugins"])?)?);
+        } else {
+            println!("{}", table(&api.get(&["plugins"])?, width()).join("\n"));
         }
         Ok(())
     }
@@ -169,7 +92,7 @@ fn notes(plugin: &Shown, width: usize) -> Vec<String> {
 }
 
 /// What a version decides differently, in at most so many lines and one more.
-fn differences(version: &PluginVersion, most: usize, width: usize) -> Vec<String> {
+pub(super) fn differences(version: &PluginVersion, most: usize, width: usize) -> Vec<String> {
     let told = version.differences.iter().take(most).map(|difference| {
         let (cluster, name) = (&difference.cluster, &difference.name);
         format!("{cluster}/{name}: {}, before: {}", difference.rehearsed, difference.in_service)
