@@ -9,13 +9,15 @@ use std::time::Duration;
 use tidegate_common::configuration::Configuration;
 use tidegate_common::time::Timestamp;
 
+use tokio::task::JoinSet;
+
 use crate::control::{
-    Cluster, Controller, DecisionRecord, LiveExtensions, Pace, Pass, Policies, Readiness, Records, ShadowTurns, Watch,
+    Cluster, Controller, DecisionRecord, ExtensionPlugins, Pace, Pass, Policies, Readiness, Records, ShadowTurns, Watch,
 };
-use crate::event::Events;
+use crate::event::{EventHandler, Events};
 use crate::flink::{RestClient, Transport};
 use crate::metrics::Metrics;
-use crate::model::JobKey;
+use crate::model::{JobKey, Observation};
 use crate::policy::Policy;
 use crate::state::{MemoryStateStore, StateKey, StateStore};
 use crate::zone::Zone;
@@ -23,9 +25,24 @@ use crate::zone::Zone;
 /// Requests at once, as towards a real cluster.
 const CONCURRENCY: usize = 32;
 
+/// How long the handlers may take over the events of one pass.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// What takes part beside the policy.
+#[derive(Clone, Default)]
+pub struct Helpers {
+    /// Evaluators, aligners and filters: jobs choose them by their options.
+    pub extensions: ExtensionPlugins,
+    /// Who is told.
+    pub handlers: Vec<Arc<dyn EventHandler>>,
+}
+
 /// A host that looks at one cluster, and remembers in memory.
 pub(crate) struct OfflineHost {
     cluster: String,
+    pass: Arc<Pass>,
+    /// One task for each handler.
+    deliveries: JoinSet<()>,
     watch: Watch,
     clock: Arc<AtomicI64>,
     records: Arc<Records>,
@@ -40,6 +57,7 @@ impl OfflineHost {
         transport: impl Transport + 'static,
         name: &str,
         policy: &Arc<dyn Policy>,
+        helpers: &Helpers,
         options: Configuration,
         zone: Zone,
     ) -> Self {
@@ -47,20 +65,20 @@ impl OfflineHost {
         let store = Arc::new(MemoryStateStore::default());
         let records = Arc::new(Records::default());
         let clock = Arc::new(AtomicI64::new(0));
-        // Without a handler there is no task to deliver to: what there was to tell is in the records.
-        let (events, _deliveries) = Events::start(Vec::new(), Arc::clone(&metrics));
+        let (events, deliveries) = Events::start(helpers.handlers.clone(), Arc::clone(&metrics));
         let shown = Arc::clone(&clock);
+        let pass = Arc::new(Pass {
+            policies: Policies::new(Arc::clone(policy)),
+            views: Arc::default(),
+            shadow_turns: ShadowTurns::default(),
+            extensions: helpers.extensions.clone().into(),
+            store: Arc::clone(&store) as Arc<dyn StateStore>,
+            events,
+            metrics,
+            zone,
+        });
         let controller = Controller {
-            pass: Arc::new(Pass {
-                policies: Policies::new(Arc::clone(policy)),
-                views: Arc::default(),
-                shadow_turns: ShadowTurns::default(),
-                extensions: LiveExtensions::default(),
-                store: Arc::clone(&store) as Arc<dyn StateStore>,
-                events,
-                metrics,
-                zone,
-            }),
+            pass: Arc::clone(&pass),
             records: Arc::clone(&records),
             taps: Arc::default(),
             readiness: Arc::new(Readiness::default()),
@@ -72,7 +90,8 @@ impl OfflineHost {
             options,
             pace: Pace { interval: Duration::ZERO, forget_after: Duration::ZERO, concurrency: 1 },
         };
-        Self { cluster: name.to_owned(), watch: Watch::new(controller, Arc::new(watched)), clock, records, store }
+        let watch = Watch::new(controller, Arc::new(watched));
+        Self { cluster: name.to_owned(), pass, deliveries, watch, clock, records, store }
     }
 
     /// Looks at every job of the cluster at this time, and waits for all of it.
@@ -80,6 +99,14 @@ impl OfflineHost {
         self.clock.store(at.as_millis(), Ordering::Release);
         self.watch.look().await;
         self.watch.settle().await;
+        if !self.deliveries.is_empty() {
+            self.pass.events.settle(&self.cluster, PATIENCE).await;
+        }
+    }
+
+    /// What the job's policy was last shown.
+    pub(crate) fn view(&self) -> Option<Arc<Observation>> {
+        self.pass.views.of(|_, _| true).pop()
     }
 
     /// The record of the last pass over a job.

@@ -10,7 +10,7 @@ use super::transport::InProcess;
 use super::{Scenario, ScenarioError};
 use crate::control::DecisionRecord;
 use crate::model::JobKey;
-use crate::offline::OfflineHost;
+use crate::offline::{Helpers, OfflineHost};
 use crate::policy::Policy;
 use crate::simulate::{Cluster, ManualClock};
 use crate::zone::Zone;
@@ -34,7 +34,8 @@ pub async fn simulate(scenario: &Scenario, policy: &Arc<dyn Policy>) -> Result<R
     let id = cluster.submit(scenario.shape.clone()).map_err(wrong)?;
     let key = JobKey { cluster: CLUSTER.to_owned(), id };
     let way = InProcess(Arc::clone(&cluster).router());
-    let mut host = OfflineHost::new(way, CLUSTER, policy, scenario.options.clone(), Zone::default());
+    let mut host =
+        OfflineHost::new(way, CLUSTER, policy, &Helpers::default(), scenario.options.clone(), Zone::default());
     let mut tally = Tally::new(scenario);
     let interval = scenario.interval.as_secs().max(1);
     for second in 0..scenario.lasts.as_secs() {

@@ -27,3 +27,5 @@ pub use summary::Summary;
 pub use tape::{Tape, TapeLines};
 pub use text::describe;
 pub use versus::{Totals, Versus};
+
+pub use crate::offline::Helpers;

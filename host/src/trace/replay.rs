@@ -9,8 +9,8 @@ use tidegate_common::time::Timestamp;
 use super::transport::RecordedCluster;
 use super::{Outcome, Start, Trace};
 use crate::control::DecisionRecord;
-use crate::model::JobKey;
-use crate::offline::OfflineHost;
+use crate::model::{JobKey, Observation};
+use crate::offline::{Helpers, OfflineHost};
 use crate::policy::Policy;
 use crate::state::TOLD_EVENTS;
 use crate::zone::Zone;
@@ -24,6 +24,7 @@ pub struct Replay {
     cluster: RecordedCluster,
     cluster_name: String,
     policy: Arc<dyn Policy>,
+    helpers: Helpers,
     /// The options that go over those of the trace.
     over: Configuration,
     host: OfflineHost,
@@ -50,17 +51,23 @@ impl Replay {
     ///
     /// As in the Java autoscaler, the state of a job goes when the job leaves the list.
     pub fn new(trace: Arc<Trace>, policy: Arc<dyn Policy>, options: &Configuration) -> Self {
+        Self::with_helpers(trace, policy, Helpers::default(), options)
+    }
+
+    /// The same with others that take part. After each pass its events have been handled.
+    pub fn with_helpers(trace: Arc<Trace>, policy: Arc<dyn Policy>, helpers: Helpers, options: &Configuration) -> Self {
         let cluster = RecordedCluster::new(Arc::clone(&trace));
         let cluster_name = trace.cluster.clone().unwrap_or_else(|| CLUSTER.to_owned());
         let host = OfflineHost::new(
             cluster.clone(),
             &cluster_name,
             &policy,
+            &helpers,
             trace.options.overlaid_with(options),
             Zone::default(),
         );
         let over = options.clone();
-        Self { trace, cluster, cluster_name, policy, over, host, next: 0, job_name: None }
+        Self { trace, cluster, cluster_name, policy, helpers, over, host, next: 0, job_name: None }
     }
 
     /// Runs the next pass, if there is one.
@@ -90,11 +97,16 @@ impl Replay {
         Some(ReplayedPass { at, outcome, record, state })
     }
 
+    /// What the policy was last shown of the job; nothing where it has not been asked yet.
+    pub fn view(&self) -> Option<Arc<Observation>> {
+        self.host.view()
+    }
+
     /// Begins anew, with what the recording host remembered.
     async fn start(&mut self, start: &Start) {
         let options = start.options.overlaid_with(&self.over);
         let (cluster, name) = (self.cluster.clone(), &self.cluster_name);
-        self.host = OfflineHost::new(cluster, name, &self.policy, options, start.zone.clone());
+        self.host = OfflineHost::new(cluster, name, &self.policy, &self.helpers, options, start.zone.clone());
         self.job_name.clone_from(&start.job_name);
         if let Some(name) = &start.job_name {
             self.host.remember(name, &start.state).await;

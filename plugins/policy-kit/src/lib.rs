@@ -10,6 +10,26 @@
 //! - [`execute`]: from the vertices' changes to what is done about the job
 //! - [`memory`]: how much memory a TaskManager would need after that
 //! - [`history`], [`tracking`]: what is remembered of earlier scalings
+//!
+//! A policy of one's own can decide as this one does, and change one thing: what it is shown (a [`View`] around another),
+//! or what it answers. `tidegate plugin new NAME --role policy --with-kit` makes a folder with a copy of this library.
+//!
+//! ```
+//! use tidegate_policy_kit::decision::Verdict;
+//! use tidegate_policy_kit::evaluate::Window;
+//! use tidegate_policy_kit::{Decision, Failure, NoExtensions, View, decide};
+//!
+//! /// Leaves a job alone that idles.
+//! fn decide_calmly(view: &dyn View) -> Result<Decision, Failure> {
+//!     let mut decision = decide(view, &NoExtensions)?;
+//!     let vertices = view.vertices().len();
+//!     let load = Window::new(view, vertices).column("LOAD")?;
+//!     if (0..vertices).all(|vertex| load.latest(vertex) < 0.01) {
+//!         decision.verdict = Verdict::Hold("the job idles".to_owned());
+//!     }
+//!     Ok(decision)
+//! }
+//! ```
 
 pub mod decide;
 pub mod decision;

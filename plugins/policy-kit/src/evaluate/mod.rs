@@ -13,4 +13,4 @@ pub use evaluation::{Evaluation, evaluate};
 pub use global::GlobalEvaluation;
 pub use options::EvaluationOptions;
 pub use threshold::Demand;
-pub use window::Window;
+pub use window::{Column, Window};

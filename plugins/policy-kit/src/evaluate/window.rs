@@ -12,8 +12,8 @@ pub struct Window<'v> {
     vertices: usize,
 }
 
-/// One metric of all vertices over the window.
-pub(super) struct Column {
+/// One metric of all vertices over the window; vertices are told by their index in the view.
+pub struct Column {
     values: Vec<f64>,
     vertices: usize,
 }
@@ -35,7 +35,10 @@ impl<'v> Window<'v> {
     }
 
     /// One metric; all NaN where it is not collected.
-    pub(super) fn column(&self, metric: &str) -> Result<Column, Failure> {
+    ///
+    /// # Errors
+    /// When the view has another number of values than samples and vertices.
+    pub fn column(&self, metric: &str) -> Result<Column, Failure> {
         let expected = self.times.len() * self.vertices;
         let values = self.view.metric(metric).unwrap_or_else(|| vec![f64::NAN; expected]);
         if values.len() != expected {
@@ -46,12 +49,15 @@ impl<'v> Window<'v> {
     }
 
     /// One metric of the whole job; empty where it is not collected.
-    pub(super) fn global(&self, metric: &str) -> Vec<f64> {
+    pub fn global(&self, metric: &str) -> Vec<f64> {
         self.view.global_metric(metric).unwrap_or_default()
     }
 
-    /// The rate of a counter of each vertex, per second.
-    pub(super) fn rates(&self, metric: &str) -> Result<Vec<f64>, Failure> {
+    /// The rate of a counter of each vertex, per second; NaN where fewer than two samples have a value.
+    ///
+    /// # Errors
+    /// As for [`Window::column`].
+    pub fn rates(&self, metric: &str) -> Result<Vec<f64>, Failure> {
         Ok(self.rates_of(&self.column(metric)?))
     }
 
@@ -60,8 +66,11 @@ impl<'v> Window<'v> {
         (0..self.vertices).map(|vertex| rate(&self.times, column.of(vertex))).collect()
     }
 
-    /// The average of a metric of each vertex.
-    pub(super) fn averages(&self, metric: &str, min_elements: usize) -> Result<Vec<f64>, Failure> {
+    /// The average of a metric of each vertex, of its finite values; NaN where these are fewer than `min_elements`.
+    ///
+    /// # Errors
+    /// As for [`Window::column`].
+    pub fn averages(&self, metric: &str, min_elements: usize) -> Result<Vec<f64>, Failure> {
         let column = self.column(metric)?;
         let mut means = vec![Mean::default(); self.vertices];
         for sample in column.values.chunks_exact(self.vertices.max(1)) {
@@ -73,12 +82,12 @@ impl<'v> Window<'v> {
 
 impl Column {
     /// The values of one vertex, oldest first.
-    pub(super) fn of(&self, vertex: usize) -> impl DoubleEndedIterator<Item = f64> + ExactSizeIterator + '_ {
+    pub fn of(&self, vertex: usize) -> impl DoubleEndedIterator<Item = f64> + ExactSizeIterator + '_ {
         self.values.iter().skip(vertex).step_by(self.vertices.max(1)).copied()
     }
 
     /// The value of one vertex in the latest sample, NaN if there is none.
-    pub(super) fn latest(&self, vertex: usize) -> f64 {
+    pub fn latest(&self, vertex: usize) -> f64 {
         self.of(vertex).next_back().unwrap_or(f64::NAN)
     }
 }
