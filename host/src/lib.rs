@@ -20,6 +20,7 @@ pub mod event;
 pub mod plugin;
 
 pub mod admin;
+pub mod author;
 pub mod metrics;
 pub mod scenario;
 pub mod simulate;

@@ -8,6 +8,7 @@ mod explain;
 mod flags;
 mod logging;
 mod plugin;
+mod progress;
 mod record;
 mod replay;
 mod run;

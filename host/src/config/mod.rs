@@ -32,6 +32,7 @@ pub use limits::LimitsConfig;
 pub(crate) use options::from_table;
 pub use options::parse_option;
 pub use plugin::{PluginConfig, Role};
+pub(crate) use plugin_options::options as plugin_options;
 pub use plugins::PluginsConfig;
 pub use span::Span;
 pub use sql::SqlConfig;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
 /// The options of a plugin as it is shown them: a text as it is, anything else in JSON.
-pub(super) fn options<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, String>, D::Error> {
+pub(crate) fn options<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, String>, D::Error> {
     let text = |value: Value| match value {
         Value::String(text) => Ok(text),
         value => json(&value).map_err(de::Error::custom),

@@ -15,6 +15,9 @@ pub(super) mod bindings {
 use bindings::tidegate::host::log::Host;
 pub(super) use bindings::tidegate::host::log::Level;
 
+/// What tells the lines of plugins from those of the host: their target.
+pub const GUEST_LOG: &str = module_path!();
+
 /// A line longer than this is cut.
 const LONGEST_LINE: usize = 4096;
 

@@ -50,6 +50,7 @@ pub use grants::{Folder, Grants, Secret};
 pub use http::{Endpoint, EndpointError, KubernetesError, KubernetesGrant};
 pub use limits::{ByteSize, Limits};
 pub use load::{Code, Source, SourceError};
+pub use log::GUEST_LOG;
 pub use policy::WasmPolicy;
 pub use registry::{PluginFile, PreparedPlugins, Registry, Strictness, specs};
 pub use spec::Spec;

@@ -1,12 +1,13 @@
 //! Policies that are components: the only file that knows both the domain's words and the contract's for policies.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use tidegate_common::configuration::Configuration;
 use tidegate_common::time::Timestamp;
 use tracing::info;
+use wasmtime::Store;
 use wasmtime::component::Resource;
 
 use super::call::State;
@@ -123,6 +124,32 @@ impl WasmPolicy {
             "policy is ready"
         );
         Ok(())
+    }
+
+    /// How long so many decisions took one after the other in one instance, which no daemon lets happen: what is missing
+    /// is the cost of a fresh one.
+    ///
+    /// # Errors
+    /// When it traps, or all of them together run past the deadline.
+    pub async fn times_in_one_instance(
+        &self,
+        observation: &Arc<Observation>,
+        calls: usize,
+    ) -> Result<Vec<Duration>, CallError> {
+        let decide = async |store: &mut Store<State>, guest: &bindings::Policy| {
+            let mut times = Vec::with_capacity(calls);
+            for _ in 0..calls {
+                let view = store.data_mut().table.push(View::new(Arc::clone(observation)))?;
+                let lent = Resource::new_borrow(view.rep());
+                let began = Instant::now();
+                // To decline is an answer, too.
+                drop(guest.tidegate_policy_scaling().call_decide(&mut *store, lent).await?);
+                times.push(began.elapsed());
+                store.data_mut().table.delete(view)?;
+            }
+            Ok(times)
+        };
+        self.linked.call("", observation.now, decide).await
     }
 }
 

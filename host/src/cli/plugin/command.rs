@@ -3,10 +3,17 @@
 use anyhow::Result;
 use clap::{Args, Subcommand};
 
+use super::bench::Bench;
+use super::build::Build;
+use super::check::Check;
+use super::contracts::Contracts;
+use super::inspect::Inspect;
 use super::list::List;
+use super::new::New;
 use super::steer::Steer;
+use super::test::Test;
 
-/// Show and steer the plugins of a running daemon
+/// Make, build and try plugins; show and steer those of a running daemon
 #[derive(Clone, Debug, Args)]
 pub(in crate::cli) struct Plugin {
     #[command(subcommand)]
@@ -15,6 +22,13 @@ pub(in crate::cli) struct Plugin {
 
 #[derive(Clone, Debug, Subcommand)]
 enum PluginCommand {
+    New(New),
+    Build(Build),
+    Check(Check),
+    Inspect(Inspect),
+    Test(Test),
+    Bench(Bench),
+    Contracts(Contracts),
     /// List plugins: what is in service, what is not, and why
     List(List),
     /// Show one plugin in full: what it asks for, is granted and has used, its limits, and all its versions
@@ -32,6 +46,13 @@ enum PluginCommand {
 impl Plugin {
     pub(in crate::cli) fn run(self) -> Result<()> {
         match self.command {
+            PluginCommand::New(new) => new.run(),
+            PluginCommand::Build(build) => build.run(),
+            PluginCommand::Check(check) => check.run(),
+            PluginCommand::Inspect(inspect) => inspect.run(),
+            PluginCommand::Test(test) => test.run(),
+            PluginCommand::Bench(bench) => bench.run(),
+            PluginCommand::Contracts(contracts) => contracts.run(),
             PluginCommand::List(list) => list.run(),
             PluginCommand::Show(steer) => steer.show(),
             PluginCommand::Reload(steer) => steer.act("reload"),
