@@ -3,6 +3,7 @@
 mod attempts;
 mod body;
 mod request;
+mod retry_after;
 mod settings;
 
 mod bindings {

@@ -1,11 +1,14 @@
 //! One request over `wasi:http`, and whether another might do better.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use wasip2::http::outgoing_handler::handle;
 use wasip2::http::types::{
     ErrorCode, Fields, FutureIncomingResponse, IncomingResponse, Method, OutgoingBody, OutgoingRequest, Scheme,
 };
+
+use crate::retry_after;
 
 /// The most that `wasi:io` takes in one write.
 const CHUNK: usize = 4096;
@@ -21,7 +24,12 @@ pub(crate) struct Target {
 /// Why a request came to nothing.
 pub(crate) enum Failure {
     /// Another may do better.
-    ForNow(String),
+    ForNow {
+        /// What happened.
+        reason: String,
+        /// How long the receiver wants to be left alone, if it says so.
+        wait: Option<Duration>,
+    },
     /// No other would do better.
     ForGood(String),
 }
@@ -72,12 +80,19 @@ pub(crate) fn send(target: &Target, body: &str) -> Result<(), Failure> {
     let uploaded = upload(outgoing, body);
     let response = wait(&future).map_err(|code| failed(target, &code))?;
     let status = response.status();
-    let authority = &target.authority;
+    let reason = format!("{} answered {status}", target.authority);
     match status {
-        200..=299 => uploaded.map_err(Failure::ForNow),
-        408 | 425 | 429 | 500..=599 => Err(Failure::ForNow(format!("{authority} answered {status}"))),
-        _ => Err(Failure::ForGood(format!("{authority} answered {status}"))),
+        200..=299 => uploaded.map_err(|reason| Failure::ForNow { reason, wait: None }),
+        429 | 503 => Err(Failure::ForNow { reason, wait: wanted_wait(&response) }),
+        408 | 425 | 500..=599 => Err(Failure::ForNow { reason, wait: None }),
+        _ => Err(Failure::ForGood(reason)),
     }
+}
+
+fn wanted_wait(response: &IncomingResponse) -> Option<Duration> {
+    let headers = response.headers();
+    let text = |name: &str| headers.get(name).into_iter().find_map(|value| String::from_utf8(value).ok());
+    retry_after::wait(&text("retry-after")?, text("date").as_deref())
 }
 
 fn failed(target: &Target, code: &ErrorCode) -> Failure {
@@ -86,7 +101,7 @@ fn failed(target: &Target, code: &ErrorCode) -> Failure {
         ErrorCode::HttpRequestDenied => Failure::ForGood(format!(
             "requests to {authority} are not granted: this handler needs `grant = {{ http = [\"HOST:PORT\"] }}`"
         )),
-        code => Failure::ForNow(format!("{authority}: {code:?}")),
+        code => Failure::ForNow { reason: format!("{authority}: {code:?}"), wait: None },
     }
 }
 

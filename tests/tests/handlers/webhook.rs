@@ -2,10 +2,11 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::routing::post;
 use serde_json::{Value, json};
 use tidegate::event::EventHandler;
@@ -15,8 +16,11 @@ use tokio::task::JoinSet;
 
 use crate::handlers::{bundled, complaint, event, set};
 
-/// The statuses of the next answers; 200 after them.
-pub(crate) struct Answers(Mutex<VecDeque<u16>>);
+/// Headers of an answer.
+type Headers = Vec<(&'static str, &'static str)>;
+
+/// The next answers, a status and headers each; 200 after them.
+pub(crate) struct Answers(Mutex<VecDeque<(u16, Headers)>>);
 
 impl Answers {
     pub(crate) fn good() -> Self {
@@ -24,7 +28,11 @@ impl Answers {
     }
 
     fn with(statuses: impl IntoIterator<Item = u16>) -> Self {
-        Self(Mutex::new(statuses.into_iter().collect()))
+        Self(Mutex::new(statuses.into_iter().map(|status| (status, Headers::new())).collect()))
+    }
+
+    fn first(status: u16, headers: &[(&'static str, &'static str)]) -> Self {
+        Self(Mutex::new([(status, headers.to_vec())].into()))
     }
 }
 
@@ -39,19 +47,23 @@ struct Seen {
     answers: Answers,
     /// Every request: its body, and what it is authorised by.
     requests: Mutex<Vec<(Value, String)>>,
+    /// When each of them came.
+    times: Mutex<Vec<Instant>>,
 }
 
 impl Receiver {
     pub(crate) async fn start(answers: Answers) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
-        let seen = Arc::new(Seen { answers, requests: Mutex::default() });
+        let seen = Arc::new(Seen { answers, requests: Mutex::default(), times: Mutex::default() });
         let take = |State(seen): State<Arc<Seen>>, headers: HeaderMap, body: String| async move {
             assert_eq!(headers.get("content-type").unwrap(), "application/json");
             let token = headers.get("authorization").map_or("", |token| token.to_str().unwrap());
             seen.requests.lock().unwrap().push((serde_json::from_str(&body).unwrap(), token.to_owned()));
-            let status = seen.answers.0.lock().unwrap().pop_front().unwrap_or(200);
-            StatusCode::from_u16(status).unwrap()
+            seen.times.lock().unwrap().push(Instant::now());
+            let (status, headers) = seen.answers.0.lock().unwrap().pop_front().unwrap_or((200, Headers::new()));
+            let header = |(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value));
+            (StatusCode::from_u16(status).unwrap(), headers.into_iter().map(header).collect::<HeaderMap>())
         };
         let app = Router::new().route("/hook", post(take)).with_state(Arc::clone(&seen));
         let mut serving = JoinSet::new();
@@ -67,6 +79,11 @@ impl Receiver {
         options.entry("back-off".to_owned()).or_insert_with(|| "10 ms".to_owned());
         let http = vec![format!("http://{}", self.address).parse().unwrap()];
         bundled("webhook", Grants { http, options, ..Grants::default() }).unwrap()
+    }
+
+    /// How long after the one before each request came.
+    fn gaps(&self) -> Vec<Duration> {
+        self.seen.times.lock().unwrap().windows(2).map(|pair| pair[1] - pair[0]).collect()
     }
 
     fn bodies(&self) -> Vec<Value> {
@@ -140,6 +157,41 @@ async fn what_may_help_is_tried_again_and_nothing_else() {
             }
         }
         assert_eq!(receiver.bodies().len(), requests, "{answers:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_receiver_says_when_it_wants_to_be_asked_again() {
+    let date = ("date", "Thu, 01 Jan 2026 00:00:00 GMT");
+    let events = [event(0, "R", "m", 1)];
+    // Each at once, and not one after the other.
+    let asked = [
+        (429, vec![("retry-after", "1")]),
+        (503, vec![("retry-after", " 1 ")]),
+        (503, vec![date, ("retry-after", "Thu, 01 Jan 2026 00:00:01 GMT")]),
+        (429, vec![date, ("retry-after", "Thursday, 01-Jan-26 00:00:01 GMT")]),
+    ];
+    let second = asked.map(|(status, headers)| async move {
+        let receiver = Receiver::start(Answers::first(status, &headers)).await;
+        receiver.handler(&[]).handle(&[event(0, "R", "m", 1)]).await.unwrap();
+        assert!(matches!(receiver.gaps()[..], [gap] if gap >= Duration::from_secs(1)), "{headers:?}");
+    });
+    futures::future::join_all(second).await;
+
+    // Longer than it is waited for: there is no further attempt, and no number is too large.
+    for asks in ["3600", "18446744073709551615", "Fri, 31 Dec 9999 23:59:59 GMT"] {
+        let receiver = Receiver::start(Answers::first(429, &[("retry-after", asks)])).await;
+        let said = complaint(&receiver.handler(&[]), &events).await;
+        assert!(said.contains("answered 429 and asks for") && said.contains("more than `patience` leaves"), "{said}");
+        assert_eq!(receiver.bodies().len(), 1, "{asks}");
+    }
+    // What is over, or no time at all, is not waited for; nor do other answers say when.
+    for (status, asks) in
+        [(429, "Thu, 01 Jan 1970 00:00:00 GMT"), (429, "soon"), (503, "-1"), (503, ""), (500, "3600"), (408, "3600")]
+    {
+        let receiver = Receiver::start(Answers::first(status, &[("retry-after", asks)])).await;
+        receiver.handler(&[]).handle(&events).await.unwrap();
+        assert_eq!(receiver.bodies().len(), 2, "{asks}");
     }
 }
 
