@@ -26,7 +26,8 @@ use crate::metrics::Metrics;
 use crate::model::Digest;
 use crate::plugin::{LoadError, PreparedPlugins, Registry, Runtime, StateStoreError, SteerError, Strictness, specs};
 use crate::reload::Reloads;
-use crate::stores;
+use crate::state::{InUse, Lock};
+use crate::stores::{self, Opened};
 use crate::watch::{Pace as WatchPace, WatchOptions, Watcher};
 use crate::zone::Zone;
 
@@ -51,6 +52,8 @@ pub struct Daemon {
     watcher: Watcher,
     sources: Arc<Sources>,
     config_file: watch::Receiver<Option<Digest>>,
+    /// What state is kept in. Given up last.
+    _places: Vec<Lock>,
 }
 
 /// Why a host did not start, or did not take another configuration.
@@ -87,6 +90,9 @@ pub enum StartError {
     /// The state store cannot be put into service.
     #[error("the state store cannot be put into service")]
     StateStore(#[from] StateStoreError),
+    /// State is to be kept where another daemon keeps its own.
+    #[error(transparent)]
+    InUse(#[from] InUse),
     /// The admin address is taken, or not ours.
     #[error("cannot listen on {address}: choose another with --listen or `listen` in [admin]")]
     Listen {
@@ -115,7 +121,7 @@ impl Daemon {
         let registry = Arc::new(registry(&config, Arc::clone(&metrics))?);
         // A plugin that does not load takes no job from the others; a start with none at all is a mistake.
         registry.take(registry.prepare(specs(&config)?, Strictness::Some).await?);
-        let store = stores::open(&config, registry.runtime(), &metrics).await?;
+        let Opened { store, places } = stores::open(&config, registry.runtime(), &metrics).await?;
         let links = Arc::new(Links::default());
         links.replace(connect(&links, &config)?);
         let address = config.admin.listen;
@@ -191,6 +197,7 @@ impl Daemon {
             watcher,
             sources,
             config_file,
+            _places: places,
         })
     }
 

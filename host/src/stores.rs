@@ -3,7 +3,7 @@
 use std::fs;
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tracing::{info, warn};
@@ -11,8 +11,8 @@ use tracing::{info, warn};
 use crate::config::{Config, Keeper, StateStoreConfig};
 use crate::daemon::StartError;
 use crate::metrics::Metrics;
-use crate::plugin::{Grants, Limits, Runtime, Source, StateStoreError, WasmStateStore};
-use crate::state::{MemoryStateStore, Outages, StateStore};
+use crate::plugin::{Grants, Limits, Runtime, Source, SqlGrant, StateStoreError, WasmStateStore};
+use crate::state::{Lock, MemoryStateStore, Outages, StateStore};
 
 /// The name of the state store's plugin in logs and metrics.
 const NAME: &str = "state-store";
@@ -20,18 +20,22 @@ const NAME: &str = "state-store";
 /// The file that state is kept in where nothing else is configured.
 const FILE: &str = "tidegate.db";
 
+/// A state store in service.
+pub(crate) struct Opened {
+    /// The store.
+    pub(crate) store: Arc<dyn StateStore>,
+    /// What it keeps state in, as far as that is on this machine: nobody else's while this lives.
+    pub(crate) places: Vec<Lock>,
+}
+
 /// Opens the state store of a configuration: by default an SQLite file in the state folder. Where nothing is configured
 /// and there is no such folder, state is kept in memory, and the log says so.
 ///
 /// A database that is out of reach is no error: the passes try again.
 ///
 /// # Errors
-/// When the plugin cannot be used, or a grant cannot be meant.
-pub(crate) async fn open(
-    config: &Config,
-    runtime: &Runtime,
-    metrics: &Arc<Metrics>,
-) -> Result<Arc<dyn StateStore>, StartError> {
+/// When the plugin cannot be used, a grant cannot be meant, or another daemon keeps its state in the same file or folder.
+pub(crate) async fn open(config: &Config, runtime: &Runtime, metrics: &Arc<Metrics>) -> Result<Opened, StartError> {
     let configured;
     let store = match &config.state_store {
         Some(store) => store,
@@ -50,9 +54,12 @@ pub(crate) async fn open(
             }
         },
     };
-    let Some(plugin) = plugin(store, config, runtime, metrics).await? else { return Ok(in_memory()) };
+    let Keeper::Plugin(source) = &store.source else { return Ok(in_memory()) };
+    let grants = store.grants(NAME, &config.folder)?;
+    let places = written_to(&grants).iter().map(|place| Lock::take(place)).collect::<Result<_, _>>()?;
+    let plugin = plugin(source, grants, store, config, runtime, metrics).await?;
     info!(plugin = NAME, source = %store.source, "state store is ready");
-    Ok(Arc::new(Outages::of(Arc::new(plugin), Arc::clone(metrics))))
+    Ok(Opened { store: Arc::new(Outages::of(Arc::new(plugin), Arc::clone(metrics))), places })
 }
 
 /// Tries out the state store that is configured, without opening what it keeps state in.
@@ -60,25 +67,35 @@ pub(crate) async fn open(
 /// # Errors
 /// As [`open`].
 pub(crate) async fn try_out(config: &Config, runtime: &Runtime, metrics: &Arc<Metrics>) -> Result<(), StartError> {
-    if let Some(store) = &config.state_store {
-        plugin(store, config, runtime, metrics).await?;
+    if let Some(store) = &config.state_store
+        && let Keeper::Plugin(source) = &store.source
+    {
+        let grants = store.grants(NAME, &config.folder)?;
+        plugin(source, grants, store, config, runtime, metrics).await?;
     }
     Ok(())
 }
 
-/// The plugin that keeps state, once it has started on trial; none where the process does.
+/// The plugin that keeps state, once it has started on trial.
 async fn plugin(
+    source: &Source,
+    grants: Grants,
     store: &StateStoreConfig,
     config: &Config,
     runtime: &Runtime,
     metrics: &Arc<Metrics>,
-) -> Result<Option<WasmStateStore>, StartError> {
-    let Keeper::Plugin(source) = &store.source else { return Ok(None) };
-    let grants = store.grants(NAME, &config.folder)?;
+) -> Result<WasmStateStore, StartError> {
     let source = source.relative_to(&config.plugin_folder());
     let plugin = load(source, store.limits(), grants, runtime.clone(), Arc::clone(metrics)).await?;
     plugin.try_out().await.map_err(StateStoreError::Trial)?;
-    Ok(Some(plugin))
+    Ok(plugin)
+}
+
+/// The files and the folder of this machine that a store may write to.
+fn written_to(grants: &Grants) -> Vec<PathBuf> {
+    let files = grants.databases.values().filter_map(SqlGrant::file);
+    let folder = grants.folder.iter().filter(|folder| folder.write).map(|folder| folder.path.as_path());
+    files.chain(folder).map(Path::to_owned).collect()
 }
 
 async fn load(
@@ -93,8 +110,8 @@ async fn load(
     Ok(compiling.await??)
 }
 
-fn in_memory() -> Arc<dyn StateStore> {
-    Arc::new(MemoryStateStore::default())
+fn in_memory() -> Opened {
+    Opened { store: Arc::new(MemoryStateStore::default()), places: Vec::new() }
 }
 
 /// SQLite in the state folder, or why that cannot be.

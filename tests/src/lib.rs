@@ -10,6 +10,7 @@ pub mod jobs;
 pub mod kubernetes;
 pub mod native;
 pub mod process;
+pub mod proxy;
 pub mod simulated;
 pub mod small_disk;
 pub mod usage;

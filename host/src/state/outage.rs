@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use tokio::time::timeout;
 use tracing::{info, warn};
 
+use super::slow::{News, Slowness};
 use super::{StateKey, StateStore, StoreError, StoreFailure};
 use crate::metrics::Metrics;
 
@@ -29,6 +30,7 @@ pub struct Outages {
     patience: Duration,
     clock: fn() -> Instant,
     outage: Mutex<Option<Outage>>,
+    slowness: Mutex<Slowness>,
 }
 
 /// Whether a call is the one that finds out if an outage is over.
@@ -51,19 +53,21 @@ impl Outages {
     /// `store`, which is taken to be in reach.
     pub fn of(store: Arc<dyn StateStore>, metrics: Arc<Metrics>) -> Self {
         metrics.state_store(true);
-        Self { store, metrics, patience: PATIENCE, clock: Instant::now, outage: Mutex::default() }
+        let (outage, slowness) = (Mutex::default(), Mutex::default());
+        Self { store, metrics, patience: PATIENCE, clock: Instant::now, outage, slowness }
     }
 
     /// Waits for a call, if there may be one now.
     async fn ask<T>(&self, call: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
         let turn = self.admit()?;
+        let began = (self.clock)();
         let answer = match timeout(self.patience, call).await {
             Ok(answer) => answer,
             Err(_) => Err(unavailable(format!("no answer within {:?}", self.patience))),
         };
         match &answer {
             Err(error) if error.kind == StoreFailure::Unavailable => self.failed(turn, &error.source.to_string()),
-            _ => self.answered(),
+            _ => self.answered((self.clock)().duration_since(began)),
         }
         answer
     }
@@ -101,10 +105,16 @@ impl Outages {
         }
     }
 
-    fn answered(&self) {
+    fn answered(&self, took: Duration) {
+        let now = (self.clock)();
         if let Some(outage) = self.outage().take() {
-            info!(after = ?(self.clock)().duration_since(outage.since), "state store is back");
+            info!(after = ?now.duration_since(outage.since), "state store is back");
             self.metrics.state_store(true);
+        }
+        match self.slowness.lock().unwrap_or_else(PoisonError::into_inner).answered(now, took) {
+            Some(News::Slow { took }) => warn!(?took, "state store is slow: passes wait for it"),
+            Some(News::Quick { after, slowest }) => info!(?after, ?slowest, "state store is quick again"),
+            None => {}
         }
     }
 

@@ -63,6 +63,11 @@ impl Postgres {
         eventually("PostgreSQL", START_WITHIN, ready, |()| true)
     }
 
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// Where it is: user, address, database.
     pub fn url(&self) -> String {
         format!("postgres://tidegate@{}/postgres", self.address)

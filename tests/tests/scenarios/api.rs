@@ -109,7 +109,9 @@ async fn the_api_asks_for_its_token_and_keeps_foreign_web_pages_out() {
     let folder = TempDir::new().unwrap();
     std::fs::write(folder.path().join("token"), "s3cret\n").unwrap();
     let guarded = daemon(host.url(), "token-file = \"token\"", folder.path()).await;
-    let open = daemon(host.url(), "", folder.path()).await;
+    // A place of its own for its state.
+    let elsewhere = TempDir::new().unwrap();
+    let open = daemon(host.url(), "", elsewhere.path()).await;
     for (daemon, path, headers, expected) in [
         (&guarded, "/api/v1/jobs", [].as_slice(), 401),
         (&guarded, "/api/v1/nothing", &[], 401),

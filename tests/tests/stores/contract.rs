@@ -9,7 +9,7 @@ use tidegate_tests::database::{MariaDb, Postgres};
 use tidegate_tests::kubernetes::ApiServer;
 
 use crate::kubernetes::config_maps;
-use crate::stores::{file, sql, sqlite};
+use crate::stores::{example, file, sql, sqlite};
 
 /// Opens the store: each time an instance that knows nothing of those before, over the same place.
 type Open<'a> = dyn Fn() -> BoxFuture<'a, Arc<dyn StateStore>> + 'a;
@@ -42,6 +42,12 @@ async fn memory_keeps_to_the_contract() {
 async fn files_keep_to_the_contract() {
     let folder = tempfile::tempdir().unwrap();
     keeps_to_the_contract(&|| Box::pin(file(folder.path()))).await;
+}
+
+#[tokio::test]
+async fn the_example_keeps_to_the_contract() {
+    let folder = tempfile::tempdir().unwrap();
+    keeps_to_the_contract(&|| Box::pin(example(folder.path()))).await;
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tidegate::state::{StateStore, StoreFailure};
 use tidegate_tests::small_disk::SmallDisk;
 
-use crate::stores::{entries, file, key, save, sql, sqlite};
+use crate::stores::{entries, example, file, key, save, sql, sqlite};
 
 async fn survives_a_full_disk(store: Arc<dyn StateStore>, disk: &SmallDisk) {
     let job = key("c", "orders");
@@ -29,6 +29,14 @@ async fn files_survive_a_full_disk() {
     let folder = tempfile::tempdir().unwrap();
     let disk = SmallDisk::mount(&folder.path().join("disk"), 1024).unwrap();
     survives_a_full_disk(file(&folder.path().join("disk")).await, &disk).await;
+}
+
+#[tokio::test]
+#[ignore = "mounts a small file system as root"]
+async fn the_example_survives_a_full_disk() {
+    let folder = tempfile::tempdir().unwrap();
+    let disk = SmallDisk::mount(&folder.path().join("disk"), 1024).unwrap();
+    survives_a_full_disk(example(&folder.path().join("disk")).await, &disk).await;
 }
 
 #[tokio::test]

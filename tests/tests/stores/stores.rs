@@ -36,10 +36,21 @@ pub(crate) async fn file(folder: &Path) -> Arc<dyn StateStore> {
 }
 
 pub(crate) async fn bundled(name: &str, grants: Grants) -> Arc<dyn StateStore> {
+    plugin(name, Source::Bundled(name.to_owned()), grants).await
+}
+
+/// The example of a store over a folder, in an instance of its own.
+pub(crate) async fn example(folder: &Path) -> Arc<dyn StateStore> {
+    let folder = Some(Folder { path: folder.to_owned(), write: true });
+    let source = Source::File(env!("TIDEGATE_EXAMPLE_STATE_STORE").into());
+    plugin("example", source, Grants { folder, ..Grants::default() }).await
+}
+
+/// Any store, in an instance of its own.
+async fn plugin(name: &str, source: Source, grants: Grants) -> Arc<dyn StateStore> {
     static RUNTIME: OnceLock<Runtime> = OnceLock::new();
     let runtime =
         RUNTIME.get_or_init(|| Runtime::with_cache(&Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled")).unwrap());
-    let source = Source::Bundled(name.to_owned());
     let store = WasmStateStore::load(name, &source, Limits::of_state_store(), grants, runtime, Arc::default()).unwrap();
     store.try_out().await.unwrap();
     Arc::new(store)
