@@ -121,7 +121,7 @@ impl Daemon {
         let registry = Arc::new(registry(&config, Arc::clone(&metrics))?);
         // A plugin that does not load takes no job from the others; a start with none at all is a mistake.
         registry.take(registry.prepare(specs(&config)?, Strictness::Some).await?);
-        let Opened { store, places } = stores::open(&config, registry.runtime(), &metrics).await?;
+        let Opened { store, plugin: state_store, places } = stores::open(&config, registry.runtime(), &metrics).await?;
         let links = Arc::new(Links::default());
         links.replace(connect(&links, &config)?);
         let address = config.admin.listen;
@@ -164,6 +164,7 @@ impl Daemon {
             records: Arc::clone(&records),
             taps: Arc::clone(&taps),
             registry: Arc::clone(&registry),
+            state_store,
             sources: Arc::clone(&sources),
             reloads: Arc::clone(&reloads),
             access: Arc::clone(&access),

@@ -24,6 +24,8 @@ const FILE: &str = "tidegate.db";
 pub(crate) struct Opened {
     /// The store.
     pub(crate) store: Arc<dyn StateStore>,
+    /// The plugin behind it; none where the process keeps state.
+    pub(crate) plugin: Option<Arc<WasmStateStore>>,
     /// What it keeps state in, as far as that is on this machine: nobody else's while this lives.
     pub(crate) places: Vec<Lock>,
 }
@@ -59,7 +61,9 @@ pub(crate) async fn open(config: &Config, runtime: &Runtime, metrics: &Arc<Metri
     let places = written_to(&grants).iter().map(|place| Lock::take(place)).collect::<Result<_, _>>()?;
     let plugin = plugin(source, grants, store, config, runtime, metrics).await?;
     info!(plugin = NAME, source = %store.source, "state store is ready");
-    Ok(Opened { store: Arc::new(Outages::of(Arc::new(plugin), Arc::clone(metrics))), places })
+    let plugin = Arc::new(plugin);
+    let store = Arc::new(Outages::of(Arc::clone(&plugin) as Arc<dyn StateStore>, Arc::clone(metrics)));
+    Ok(Opened { store, plugin: Some(plugin), places })
 }
 
 /// Tries out the state store that is configured, without opening what it keeps state in.
@@ -111,7 +115,7 @@ async fn load(
 }
 
 fn in_memory() -> Opened {
-    Opened { store: Arc::new(MemoryStateStore::default()), places: Vec::new() }
+    Opened { store: Arc::new(MemoryStateStore::default()), plugin: None, places: Vec::new() }
 }
 
 /// SQLite in the state folder, or why that cannot be.

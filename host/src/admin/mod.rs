@@ -6,7 +6,7 @@
 //! - `GET /api/v1/jobs`: every job, and how far its last pass got
 //! - `GET /api/v1/jobs/<cluster>/<id or name>`: the decision record of its last pass
 //! - `GET /api/v1/record?job=<id or name>`: the job's passes from now on, in the lines of a trace
-//! - `GET /api/v1/plugins`: every plugin, its versions, and how the configuration stands
+//! - `GET /api/v1/plugins`: every plugin, its versions, the state store, and how the configuration stands
 //! - `POST /api/v1/plugins/<name>/<action>`: `reload`, `rollback`, `suspend` or `resume` it
 //!
 //! What is below `/api` asks for a token where there is one; see [`Access`].
@@ -18,6 +18,7 @@ mod plugins;
 mod record;
 mod refusal;
 mod server;
+mod state_store;
 
 pub use access::Access;
 pub use jobs::{Evaluated, JobEvent, JobRealization, JobRecord, JobSummary, JobVerdict, JobVertex, Jobs};

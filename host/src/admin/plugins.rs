@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use tidegate_common::time::Timestamp;
 use tracing::info;
 
-use super::Admin;
 use super::refusal::Refusal;
+use super::{Admin, state_store};
 use crate::causes::in_one_text;
 use crate::control::Difference;
 use crate::follow::Sources;
@@ -28,7 +28,7 @@ pub(super) fn routes() -> Router<Arc<Admin>> {
 /// The answer of the list.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Plugins {
-    /// Every plugin, by name.
+    /// Every plugin, by name, and behind them the state store, if it is one.
     pub plugins: Vec<Plugin>,
     /// Components in the plugins' folder that no plugin of the configuration comes from: they are not used.
     pub unnamed_files: Vec<String>,
@@ -57,8 +57,14 @@ pub struct Plugin {
     pub jobs: Vec<String>,
     /// Failures of the version in service in a row.
     pub failures: u32,
-    /// So many in a row take it out of service.
+    /// So many in a row take it out of service; 0 for never.
     pub max_failures: u32,
+    /// What the last failure of a state store was, also if all is well again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_failure: Option<String>,
+    /// How often an instance of a state store was started to serve.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub starts: Option<u64>,
     /// What the version in service imports, beside what language runtimes do on their own.
     #[serde(default)]
     pub asks: Vec<String>,
@@ -196,8 +202,10 @@ pub struct Steered {
 async fn list(State(admin): State<Arc<Admin>>) -> Result<Json<Plugins>, Refusal> {
     let (registry, sources) = (Arc::clone(&admin.registry), Arc::clone(&admin.sources));
     let unnamed = tokio::task::spawn_blocking(move || sources.unnamed(&registry)).await;
+    let of_registry = admin.registry.status();
+    let state_store = admin.state_store.iter().map(|store| state_store::shown(store.status()));
     Ok(Json(Plugins {
-        plugins: admin.registry.status().iter().map(|status| plugin(status, &admin.sources)).collect(),
+        plugins: of_registry.iter().map(|status| plugin(status, &admin.sources)).chain(state_store).collect(),
         unnamed_files: unnamed.unwrap_or_default(),
         configuration: configuration(admin.reloads.state()),
     }))
@@ -208,6 +216,10 @@ async fn steer(
     Path((name, action)): Path<(String, String)>,
 ) -> Result<Json<Steered>, Refusal> {
     info!(plugin = name, action, "asked over the API");
+    let is_known = admin.registry.status().iter().any(|status| status.spec.name == name);
+    if !is_known && admin.state_store.as_ref().is_some_and(|store| store.status().name == name) {
+        return Err(state_store::refusal(&name));
+    }
     // A task of its own: who hangs up does not stop half-way what was begun.
     let (registry, plugin_name) = (Arc::clone(&admin.registry), name.clone());
     let steered = tokio::spawn(async move { act(&registry, &plugin_name, &action).await });
@@ -274,6 +286,8 @@ fn plugin(status: &PluginStatus, sources: &Sources) -> Plugin {
         jobs: spec.jobs.clone(),
         failures: *failures,
         max_failures: spec.max_failures,
+        last_failure: None,
+        starts: None,
         asks: asks.clone(),
         grants: grants(&spec.grants),
         used: of_use(*used),
@@ -282,7 +296,7 @@ fn plugin(status: &PluginStatus, sources: &Sources) -> Plugin {
     }
 }
 
-fn grants(grants: &Grants) -> PluginGrants {
+pub(super) fn grants(grants: &Grants) -> PluginGrants {
     // Destructured, so that a new kind of grant is a compile error and not a silent one.
     let Grants { http, authorities: _, secrets, kubernetes, folder, env, databases, options: _ } = grants;
     PluginGrants {
@@ -296,12 +310,12 @@ fn grants(grants: &Grants) -> PluginGrants {
     }
 }
 
-fn of_use(used: metrics::PluginUse) -> PluginUse {
+pub(super) fn of_use(used: metrics::PluginUse) -> PluginUse {
     let metrics::PluginUse { answered, failed, cpu_seconds, memory_peak, instances } = used;
     PluginUse { answered, failed, cpu_seconds, memory_peak, instances }
 }
 
-fn limits(limits: &Limits) -> PluginLimits {
+pub(super) fn limits(limits: &Limits) -> PluginLimits {
     let millis = |span: Duration| u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
     PluginLimits {
         deadline_ms: millis(limits.deadline),

@@ -16,7 +16,7 @@ use super::refusal::Refusal;
 use super::{Access, Scrape, access, jobs, plugins, record};
 use crate::control::{Records, Taps};
 use crate::follow::Sources;
-use crate::plugin::Registry;
+use crate::plugin::{Registry, WasmStateStore};
 use crate::reload::Reloads;
 
 /// What the routes show.
@@ -29,7 +29,9 @@ pub struct Admin {
     pub taps: Arc<Taps>,
     /// The plugins.
     pub registry: Arc<Registry>,
-    /// What is wrong with their files.
+    /// The plugin that keeps state; none where the process does.
+    pub state_store: Option<Arc<WasmStateStore>>,
+    /// What is wrong with the plugins' files.
     pub sources: Arc<Sources>,
     /// What came of the last reload of the configuration.
     pub reloads: Arc<Reloads>,

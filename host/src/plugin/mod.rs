@@ -36,6 +36,8 @@ mod sql;
 mod state_store;
 mod status;
 mod steer;
+mod store_health;
+mod store_instance;
 mod version;
 mod view;
 
@@ -58,4 +60,5 @@ pub use sql::{InvalidSqlGrant, SqlGrant, SqlTls};
 pub use state_store::{StateStoreError, WasmStateStore};
 pub use status::{Offer, PluginStatus, VersionStatus};
 pub use steer::SteerError;
+pub use store_health::StateStoreStatus;
 pub use version::VersionState;

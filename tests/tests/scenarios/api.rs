@@ -8,6 +8,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tidegate::config::Config;
 use tidegate::daemon::Daemon;
+use tidegate::plugin::Source;
 use tidegate_tests::host::Scenario;
 use tokio::task::spawn_blocking;
 
@@ -129,4 +130,45 @@ async fn the_api_asks_for_its_token_and_keeps_foreign_web_pages_out() {
     }
     guarded.stop().await;
     open.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_state_store_is_shown_among_the_plugins_and_stays_as_it_is() {
+    let host = Scenario::of([short_of_three("orders")]).start().await;
+    let folder = TempDir::new().unwrap();
+    let daemon = daemon(host.url(), "", folder.path()).await;
+    let address = daemon.address();
+    let shown = async || {
+        let listed = get(address, "/api/v1/plugins", &[]).await.1;
+        listed["plugins"].as_array().unwrap().iter().find(|plugin| plugin["role"] == "state-store").unwrap().clone()
+    };
+    let mut store = shown().await;
+    for _ in 0..100 {
+        if store["starts"] == 1 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        store = shown().await;
+    }
+    let digest = Source::Bundled("sql".to_owned()).fetch("state-store").unwrap().digest.to_string();
+    for (key, expected) in [
+        ("name", "state-store".into()),
+        ("source", "bundled:sql".into()),
+        ("state", "active".into()),
+        ("active", Value::String(digest)),
+        ("starts", 1.into()),
+        ("failures", 0.into()),
+        ("last_failure", Value::Null),
+    ] {
+        assert_eq!(store[key], expected, "{key}");
+    }
+    for action in ["reload", "rollback", "suspend", "resume"] {
+        let url = format!("http://{address}/api/v1/plugins/state-store/{action}");
+        let ask = || ureq::post(url).config().http_status_as_error(false).build().send_empty().unwrap();
+        let mut answer = spawn_blocking(ask).await.unwrap();
+        assert_eq!(answer.status().as_u16(), 409);
+        let said = answer.body_mut().read_to_string().unwrap();
+        assert!(said.contains("change `[state-store]` and start the daemon again"), "{said}");
+    }
+    daemon.stop().await;
 }

@@ -24,7 +24,16 @@ pub(super) fn card(plugin: &Plugin, width: usize) -> Vec<String> {
     if !plugin.jobs.is_empty() {
         say("jobs", plugin.jobs.join(", "));
     }
-    say("failures", format!("{} in a row; {} take it out of service", plugin.failures, plugin.max_failures));
+    match (plugin.failures, plugin.max_failures) {
+        (failures, 0) => say("failures", format!("{failures} in a row")),
+        (failures, most) => say("failures", format!("{failures} in a row; {most} take it out of service")),
+    }
+    if let Some(failure) = &plugin.last_failure {
+        say("last failure", failure.clone());
+    }
+    if let Some(starts) = plugin.starts {
+        say("started", format!("{starts} times"));
+    }
     say("asks for", or_nothing(&plugin.asks));
     say("is granted", or_nothing(&granted(&plugin.grants)));
     say("limits", limits(&plugin.limits).join(", "));
@@ -38,6 +47,9 @@ pub(super) fn card(plugin: &Plugin, width: usize) -> Vec<String> {
         let first = told.next().unwrap_or_default();
         lines.push(format!("{name:wide$}{}", first.trim_start()));
         lines.extend(told);
+    }
+    if plugin.versions.is_empty() {
+        return lines;
     }
     lines.push(String::new());
     let head = ["VERSION", "STATE", "FOUND", "FROM"].map(str::to_owned).to_vec();
@@ -127,6 +139,8 @@ mod tests {
             jobs: Vec::new(),
             failures: 0,
             max_failures: 3,
+            last_failure: None,
+            starts: None,
             asks: vec!["wasi:http/outgoing-handler@0.2.6".to_owned()],
             grants: PluginGrants {
                 http: vec!["hooks.internal:443".to_owned()],

@@ -82,9 +82,13 @@ fn notes(plugin: &Shown, width: usize) -> Vec<String> {
         notes.push(format!("{} of {} was {}: {error}", short(&version.digest), version.at, version.state));
     }
     if plugin.failures > 0 {
-        let (failures, most) = (plugin.failures, plugin.max_failures);
-        notes.push(format!("{failures} failures in a row; {most} take it out of service"));
+        notes.push(match (plugin.failures, plugin.max_failures) {
+            (failures, 0) => format!("{failures} failures in a row"),
+            (failures, most) => format!("{failures} failures in a row; {most} take it out of service"),
+        });
     }
+    notes.extend(plugin.starts.filter(|starts| *starts > 1).map(|starts| format!("started anew {} times", starts - 1)));
+    notes.extend(plugin.last_failure.iter().map(|failure| format!("last failure: {failure}")));
     let mut lines: Vec<String> = notes.iter().flat_map(|note| paragraph(note, "  ", width)).collect();
     let active = plugin.versions.iter().find(|version| Some(&version.digest) == plugin.active.as_ref());
     lines.extend(active.into_iter().flat_map(|version| differences(version, 3, width)));
