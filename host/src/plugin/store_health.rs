@@ -101,3 +101,31 @@ impl Health {
         self.course.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::Metrics;
+    use crate::plugin::Source;
+    use crate::state::StoreFailure;
+
+    #[test]
+    fn failures_count_until_it_answers_and_the_last_one_is_remembered() {
+        let code = Code::new(Source::Bundled("sql".to_owned()), Vec::new());
+        let meter = Metrics::default().calls.meter("state-store");
+        let health = Health::of("state-store", &code, &Limits::of_state_store(), &Grants::default(), meter);
+        let fail =
+            |words: &str| Err::<(), _>(StoreError { kind: StoreFailure::Unavailable, source: words.to_owned().into() });
+        let seen = || {
+            let StateStoreStatus { starts, failures, last_failure, .. } = health.status(&[]);
+            (starts, failures, last_failure)
+        };
+        assert_eq!(seen(), (0, 0, None));
+        health.starts(fail("no instance")).unwrap_err();
+        health.starts(Ok(())).unwrap();
+        health.answered(fail("no answer")).unwrap_err();
+        assert_eq!(seen(), (2, 2, Some("no answer".to_owned())));
+        health.answered(Ok(())).unwrap();
+        assert_eq!(seen(), (2, 0, Some("no answer".to_owned())));
+    }
+}

@@ -4,7 +4,8 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use crate::Entries;
+use tidegate_store_kit::Entries;
+
 use crate::bindings::exports::tidegate::state_store::stores::Failure;
 use crate::bindings::tidegate::host::log::{Level, write};
 use crate::files::{ROOT, failure};

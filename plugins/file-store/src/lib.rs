@@ -12,14 +12,9 @@ mod bindings {
     });
 }
 
-use std::cell::RefCell;
-use std::collections::BTreeMap;
-
 use bindings::exports::tidegate::state_store::stores::{Failure, Guest, GuestStore, JobKey, Store};
 use job_file::JobFile;
-
-/// A job's texts by key.
-type Entries = BTreeMap<String, String>;
+use tidegate_store_kit::{Changes, Entries, Pending, changed, guest_store};
 
 struct FileStore;
 
@@ -27,7 +22,7 @@ impl Guest for FileStore {
     type Store = JobStore;
 
     fn get_or_create(job: JobKey) -> Result<Store, Failure> {
-        Ok(Store::new(JobStore { file: JobFile::of(&job.cluster, &job.job), pending: RefCell::default() }))
+        Ok(Store::new(JobStore { file: JobFile::of(&job.cluster, &job.job), pending: Pending::default() }))
     }
 
     fn jobs() -> Result<Vec<JobKey>, Failure> {
@@ -36,56 +31,22 @@ impl Guest for FileStore {
     }
 }
 
-/// The file of one job, and what is to last after the next flush: `None` to forget.
+/// The file of one job.
 struct JobStore {
     file: JobFile,
-    pending: RefCell<BTreeMap<String, Option<String>>>,
+    pending: Pending,
 }
 
 impl JobStore {
-    /// What the file would hold after a flush.
-    fn entries(&self) -> Result<Entries, Failure> {
-        let mut entries = self.file.read()?;
-        for (key, text) in self.pending.borrow().iter() {
-            match text {
-                Some(text) => entries.insert(key.clone(), text.clone()),
-                None => entries.remove(key),
-            };
-        }
-        Ok(entries)
+    fn stored(&self) -> Result<Entries, Failure> {
+        self.file.read()
+    }
+
+    fn store(&self, changes: &Changes) -> Result<(), Failure> {
+        self.file.write(&changed(self.file.read()?, changes))
     }
 }
 
-impl GuestStore for JobStore {
-    fn all(&self) -> Result<Vec<(String, String)>, Failure> {
-        Ok(self.entries()?.into_iter().collect())
-    }
-
-    fn get(&self, key: String) -> Result<Option<String>, Failure> {
-        Ok(self.entries()?.remove(&key))
-    }
-
-    fn put(&self, key: String, text: String) -> Result<(), Failure> {
-        self.pending.borrow_mut().insert(key, Some(text));
-        Ok(())
-    }
-
-    fn remove(&self, key: String) -> Result<(), Failure> {
-        self.pending.borrow_mut().insert(key, None);
-        Ok(())
-    }
-
-    fn flush(&self) -> Result<(), Failure> {
-        if !self.pending.borrow().is_empty() {
-            self.file.write(&self.entries()?)?;
-            self.pending.borrow_mut().clear();
-        }
-        Ok(())
-    }
-
-    fn is_valid(&self) -> bool {
-        true
-    }
-}
+guest_store!(JobStore);
 
 bindings::export!(FileStore with_types_in bindings);

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use tidegate_kubernetes_kit::name::{of_data_key, to_data_key};
 use tidegate_kubernetes_kit::room;
 use tidegate_kubernetes_kit::text::{COMPRESSED, SAMPLES, decode, encode};
+use tidegate_store_kit::{Changes, Entries, Pending, guest_store};
 
 use crate::bindings::exports::tidegate::state_store::stores::{Failure, GuestStore, JobKey};
 use crate::bindings::tidegate::host::log::{Level, write};
@@ -21,8 +22,7 @@ pub(crate) struct JobStore {
     name: String,
     job: JobKey,
     known: RefCell<Known>,
-    /// What is to last after the next flush: `None` to forget.
-    pending: RefCell<BTreeMap<String, Option<String>>>,
+    pending: Pending,
 }
 
 /// What is known of the ConfigMap. Its texts are large, and the host has them.
@@ -58,7 +58,7 @@ impl JobStore {
     pub(crate) fn of(settings: &Settings, job: JobKey) -> Result<Self, Failure> {
         let name = settings.config_map(&job)?;
         let namespace = settings.namespace.clone();
-        Ok(Self { namespace, name, job, known: RefCell::new(Known::Nothing), pending: RefCell::default() })
+        Ok(Self { namespace, name, job, known: RefCell::new(Known::Nothing), pending: Pending::default() })
     }
 
     /// The ConfigMap as it is now, if it is there. One that is another job's is not touched.
@@ -84,8 +84,8 @@ impl JobStore {
     }
 
     /// What the ConfigMap holds, as the host knows it.
-    fn stored(&self) -> Result<BTreeMap<String, String>, Failure> {
-        let mut entries = BTreeMap::new();
+    fn stored(&self) -> Result<Entries, Failure> {
+        let mut entries = Entries::new();
         for (data_key, text) in self.look()?.map(|found| found.data).unwrap_or_default() {
             let Some(key) = of_data_key(&data_key) else { continue };
             match decode(&key, &text) {
@@ -102,11 +102,10 @@ impl JobStore {
     }
 
     /// What is to be written, in the form in which it is kept, with room for all of it.
-    fn changes(&self) -> Result<BTreeMap<String, Option<String>>, Failure> {
-        let pending = self.pending.borrow();
+    fn packed(&self, pending: &Changes) -> Result<Changes, Failure> {
         let kept =
             |(key, text): (&String, &Option<String>)| (to_data_key(key), text.as_ref().map(|text| encode(key, text)));
-        let mut changes: BTreeMap<String, Option<String>> = pending.iter().map(kept).collect();
+        let mut changes: Changes = pending.iter().map(kept).collect();
         let stored = match &*self.known.borrow() {
             Known::Present { texts, .. } => texts.clone(),
             Known::Nothing | Known::Absent => BTreeMap::new(),
@@ -130,7 +129,7 @@ impl JobStore {
     }
 
     /// One attempt to write `changes` over what is known.
-    fn write(&self, changes: &BTreeMap<String, Option<String>>) -> Result<Written, Failure> {
+    fn write(&self, changes: &Changes) -> Result<Written, Failure> {
         let known = self.known.borrow().clone();
         // Whatever comes of it: until there is an answer, nothing is known.
         self.known.replace(Known::Nothing);
@@ -162,7 +161,7 @@ impl JobStore {
     }
 
     /// Looks again after somebody else has written; an error if they have changed what we are about to.
-    fn look_again(&self, before: &Known, reason: String) -> Result<(), Failure> {
+    fn look_again(&self, before: &Known, pending: &Changes, reason: String) -> Result<(), Failure> {
         let texts = |known: &Known| match known {
             Known::Present { texts, .. } => texts.clone(),
             Known::Nothing | Known::Absent => BTreeMap::new(),
@@ -170,65 +169,30 @@ impl JobStore {
         self.look()?;
         let (before, now) = (texts(before), texts(&self.known.borrow()));
         let is_theirs = |key: &String| before.get(&to_data_key(key)) != now.get(&to_data_key(key));
-        match self.pending.borrow().keys().find(|key| is_theirs(key)) {
+        match pending.keys().find(|key| is_theirs(key)) {
             Some(key) => Err(Failure::Conflict(format!("somebody else has changed `{key}`: {reason}"))),
             None => Ok(()),
         }
     }
-}
 
-impl GuestStore for JobStore {
-    fn all(&self) -> Result<Vec<(String, String)>, Failure> {
-        let mut entries = self.stored()?;
-        for (key, text) in self.pending.borrow().iter() {
-            match text {
-                Some(text) => entries.insert(key.clone(), text.clone()),
-                None => entries.remove(key),
-            };
-        }
-        Ok(entries.into_iter().collect())
-    }
-
-    fn get(&self, key: String) -> Result<Option<String>, Failure> {
-        Ok(self.all()?.into_iter().find(|(held, _)| *held == key).map(|(_, text)| text))
-    }
-
-    fn put(&self, key: String, text: String) -> Result<(), Failure> {
-        self.pending.borrow_mut().insert(key, Some(text));
-        Ok(())
-    }
-
-    fn remove(&self, key: String) -> Result<(), Failure> {
-        self.pending.borrow_mut().insert(key, None);
-        Ok(())
-    }
-
-    fn flush(&self) -> Result<(), Failure> {
-        if self.pending.borrow().is_empty() {
-            return Ok(());
-        }
+    fn store(&self, pending: &Changes) -> Result<(), Failure> {
         if matches!(*self.known.borrow(), Known::Nothing) {
             self.look()?;
         }
         let mut last = String::new();
         for _ in 0..ATTEMPTS {
-            let changes = self.changes()?;
+            let changes = self.packed(pending)?;
             let before = self.known.borrow().clone();
             match self.write(&changes)? {
-                Written::Done(_) => {
-                    self.pending.borrow_mut().clear();
-                    return Ok(());
-                }
+                Written::Done(_) => return Ok(()),
                 Written::Overtaken(reason) => {
-                    self.look_again(&before, reason.clone())?;
+                    self.look_again(&before, pending, reason.clone())?;
                     last = reason;
                 }
             }
         }
         Err(Failure::Conflict(last))
     }
-
-    fn is_valid(&self) -> bool {
-        true
-    }
 }
+
+guest_store!(JobStore);

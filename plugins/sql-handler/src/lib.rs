@@ -1,9 +1,9 @@
 //! The bundled event handler `sql`: the table of the Java autoscaler, in the database that is granted as `main`.
 
-mod dialect;
 mod event_key;
 mod row;
 mod settings;
+mod statements;
 mod table;
 
 mod bindings {

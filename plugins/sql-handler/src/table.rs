@@ -1,9 +1,11 @@
 //! The table `t_flink_autoscaler_event_handler`: one row for each event, with how often it happened.
 
+use tidegate_sql_kit::Dialect;
+
 use crate::bindings::tidegate::host::log::{Level, write};
 use crate::bindings::tidegate::host::sql::{Connection, Failure, FailureKind, Transaction, Value};
-use crate::dialect::Dialect;
 use crate::row::Row;
+use crate::statements::create;
 
 /// The name that the database is granted under.
 const MAIN: &str = "main";
@@ -100,7 +102,7 @@ impl Table {
     }
 
     fn create(&self) -> Result<(), String> {
-        for statement in self.dialect.create() {
+        for statement in create(self.dialect) {
             self.connection.execute(statement, &[]).map_err(told)?;
         }
         write(Level::Info, "created the table t_flink_autoscaler_event_handler");

@@ -1,7 +1,7 @@
 //! The bundled state store `sql`: the table of the Java autoscaler, in the database that is granted as `main`.
 
-mod dialect;
 mod job_key;
+mod statements;
 mod table;
 
 mod bindings {
@@ -12,14 +12,9 @@ mod bindings {
     });
 }
 
-use std::cell::RefCell;
-use std::collections::BTreeMap;
-
 use bindings::exports::tidegate::state_store::stores::{Failure, Guest, GuestStore, JobKey, Store};
 use table::Table;
-
-/// What is to last after the next flush: `None` to forget.
-type Changes = BTreeMap<String, Option<String>>;
+use tidegate_store_kit::{Changes, Entries, Pending, guest_store};
 
 struct SqlStore;
 
@@ -28,7 +23,7 @@ impl Guest for SqlStore {
 
     fn get_or_create(job: JobKey) -> Result<Store, Failure> {
         let job_key = job_key::to_text(&job.cluster, &job.job);
-        Ok(Store::new(JobStore { job_key, pending: RefCell::default() }))
+        Ok(Store::new(JobStore { job_key, pending: Pending::default() }))
     }
 
     fn jobs() -> Result<Vec<JobKey>, Failure> {
@@ -44,47 +39,19 @@ impl Guest for SqlStore {
 /// The rows of one job.
 struct JobStore {
     job_key: String,
-    pending: RefCell<Changes>,
+    pending: Pending,
 }
 
-impl GuestStore for JobStore {
-    fn all(&self) -> Result<Vec<(String, String)>, Failure> {
-        let mut entries: BTreeMap<String, String> = Table::open()?.read(&self.job_key)?.into_iter().collect();
-        for (key, text) in self.pending.borrow().iter() {
-            match text {
-                Some(text) => entries.insert(key.clone(), text.clone()),
-                None => entries.remove(key),
-            };
-        }
-        Ok(entries.into_iter().collect())
+impl JobStore {
+    fn stored(&self) -> Result<Entries, Failure> {
+        Table::open()?.read(&self.job_key)
     }
 
-    fn get(&self, key: String) -> Result<Option<String>, Failure> {
-        Ok(self.all()?.into_iter().find(|(held, _)| *held == key).map(|(_, text)| text))
-    }
-
-    fn put(&self, key: String, text: String) -> Result<(), Failure> {
-        self.pending.borrow_mut().insert(key, Some(text));
-        Ok(())
-    }
-
-    fn remove(&self, key: String) -> Result<(), Failure> {
-        self.pending.borrow_mut().insert(key, None);
-        Ok(())
-    }
-
-    fn flush(&self) -> Result<(), Failure> {
-        let mut pending = self.pending.borrow_mut();
-        if !pending.is_empty() {
-            Table::open()?.write(&self.job_key, &pending)?;
-            pending.clear();
-        }
-        Ok(())
-    }
-
-    fn is_valid(&self) -> bool {
-        true
+    fn store(&self, changes: &Changes) -> Result<(), Failure> {
+        Table::open()?.write(&self.job_key, changes)
     }
 }
+
+guest_store!(JobStore);
 
 bindings::export!(SqlStore with_types_in bindings);

@@ -2,11 +2,13 @@
 
 use std::cell::Cell;
 
-use crate::Changes;
+use tidegate_sql_kit::Dialect;
+use tidegate_store_kit::{Changes, Entries};
+
 use crate::bindings::exports::tidegate::state_store::stores::Failure;
 use crate::bindings::tidegate::host::log::{Level, write};
 use crate::bindings::tidegate::host::sql::{self, Connection, FailureKind, Transaction, Value};
-use crate::dialect::Dialect;
+use crate::statements::{create, upsert};
 
 /// The name that the database is granted under.
 const MAIN: &str = "main";
@@ -32,15 +34,15 @@ impl Table {
     }
 
     /// A job's keys and texts; none where there is no table yet.
-    pub(crate) fn read(&self, job_key: &str) -> Result<Vec<(String, String)>, Failure> {
+    pub(crate) fn read(&self, job_key: &str) -> Result<Entries, Failure> {
         let statement = "select job_key, state_type, state_value from t_flink_autoscaler_state_store where job_key = ?";
         let rows = self.rows(statement, &[Value::Text(job_key.to_owned())])?;
-        let mut entries = Vec::with_capacity(rows.len());
+        let mut entries = Entries::new();
         for row in rows {
             let mut fields = row.into_iter();
             // A database may find keys that differ in case only.
             if text(fields.next())? == job_key {
-                entries.push((text(fields.next())?, text(fields.next())?));
+                entries.insert(text(fields.next())?, text(fields.next())?);
             }
         }
         Ok(entries)
@@ -70,7 +72,7 @@ impl Table {
 
     fn write_once(&self, job_key: &str, changes: &Changes) -> Result<(), sql::Failure> {
         let transaction = self.connection.begin()?;
-        let upsert = self.dialect.upsert();
+        let upsert = upsert(self.dialect);
         let delete = "delete from t_flink_autoscaler_state_store where job_key = ? and state_type = ?";
         let delete = self.dialect.placeholders(delete);
         // In the order of the keys, so that two writers cannot lock each other out.
@@ -93,7 +95,7 @@ impl Table {
         match self.connection.query("select 1 from t_flink_autoscaler_state_store where 1 = 0", &[]) {
             Ok(_) => {}
             Err(error) if error.kind == FailureKind::Missing => {
-                self.connection.execute(self.dialect.create(), &[]).map_err(failure)?;
+                self.connection.execute(create(self.dialect), &[]).map_err(failure)?;
                 write(Level::Info, "created the table t_flink_autoscaler_state_store");
             }
             Err(error) => return Err(failure(error)),

@@ -2,6 +2,7 @@
 
 mod mariadb;
 mod postgres;
+mod server;
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;

@@ -3,26 +3,17 @@
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use super::{folder_of, run, unprivileged};
+use super::server::Server;
+use super::{run, unprivileged};
 use crate::error::HarnessError;
-use crate::process::{Process, free_address};
-use crate::wait::eventually;
 
 /// Whom the server runs as where the test runs as root.
 const USER: &str = "postgres";
 
-const START_WITHIN: Duration = Duration::from_secs(30);
-
 /// A running server. Dropping it kills it, as a power cut would.
 #[derive(Debug)]
-pub struct Postgres {
-    process: Option<Process>,
-    address: SocketAddr,
-    data: PathBuf,
-    folder: PathBuf,
-}
+pub struct Postgres(Server);
 
 impl Postgres {
     /// Starts a server whose files are in `folder`.
@@ -31,18 +22,19 @@ impl Postgres {
     ///
     /// PostgreSQL is not installed, or does not start in time.
     pub fn start(folder: &Path) -> Result<Self, HarnessError> {
-        let data = folder_of(USER, folder, "postgres")?;
-        let mut init = unprivileged(&tool("initdb")?, USER);
-        init.args(["--auth=trust", "--username=tidegate", "--encoding=UTF8", "--no-sync", "--pgdata"]).arg(&data);
-        run("initdb", init.current_dir(&data))?;
-        let mut server = Self { process: None, address: free_address()?, data, folder: folder.to_owned() };
-        server.restart()?;
-        Ok(server)
+        let initdb = tool("initdb")?;
+        let server = Server::new("postgres", USER, folder)?;
+        let mut init = unprivileged(&initdb, USER);
+        init.args(["--auth=trust", "--username=tidegate", "--encoding=UTF8", "--no-sync", "--pgdata"]);
+        run("initdb", init.arg(server.data()).current_dir(server.data()))?;
+        let mut postgres = Self(server);
+        postgres.restart()?;
+        Ok(postgres)
     }
 
     /// Kills the server, which recovers when it is started again.
     pub fn kill(&mut self) {
-        self.process = None;
+        self.0.kill();
     }
 
     /// Starts the server again, at the same address.
@@ -51,26 +43,24 @@ impl Postgres {
     ///
     /// It does not start in time.
     pub fn restart(&mut self) -> Result<(), HarnessError> {
-        let mut postgres = unprivileged(&tool("postgres")?, USER);
-        postgres.current_dir(&self.data).arg("-D").arg(&self.data);
-        postgres.args(["-h", "127.0.0.1", "-p", &self.address.port().to_string(), "-k", ""]);
-        self.process = Some(Process::start("postgres", &mut postgres, &self.folder)?);
-        let ready = || {
+        let port = self.0.address().port().to_string();
+        let mut serve = unprivileged(&tool("postgres")?, USER);
+        serve.arg("-D").arg(self.0.data()).args(["-h", "127.0.0.1", "-p", &port, "-k", ""]);
+        self.0.start(serve, || {
             let mut ask = unprivileged(&tool("pg_isready")?, USER);
-            ask.args(["-h", "127.0.0.1", "-p", &self.address.port().to_string()]);
-            run("pg_isready", &mut ask)
-        };
-        eventually("PostgreSQL", START_WITHIN, ready, |()| true)
+            ask.args(["-h", "127.0.0.1", "-p", &port]);
+            Ok(ask)
+        })
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.0.address()
     }
 
     /// Where it is: user, address, database.
     pub fn url(&self) -> String {
-        format!("postgres://tidegate@{}/postgres", self.address)
+        format!("postgres://tidegate@{}/postgres", self.0.address())
     }
 }
 

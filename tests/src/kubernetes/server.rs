@@ -6,16 +6,10 @@ use std::net::{SocketAddr, TcpListener as StdListener};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use axum::serve::Listener;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
-use rustls::server::WebPkiClientVerifier;
-use rustls::{RootCertStore, ServerConfig};
 use tidegate::plugin::KubernetesGrant;
-use tokio::net::{TcpListener, TcpStream};
+use tidegate_test_tls::{Authority, SecureListener, authority, certificate};
+use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::server::TlsStream;
 
 use super::Objects;
 use super::http::{Shared, router};
@@ -31,7 +25,7 @@ const TOKEN: &str = "first-token";
 pub struct ApiServer {
     objects: Shared,
     address: SocketAddr,
-    authority: CertifiedIssuer<'static, KeyPair>,
+    authority: Authority,
     by_certificate: bool,
     runtime: Option<Runtime>,
 }
@@ -48,10 +42,6 @@ impl ApiServer {
     }
 
     fn with(by_certificate: bool) -> Self {
-        let mut params = CertificateParams::default();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let key = KeyPair::generate().expect("a key");
-        let authority = CertifiedIssuer::self_signed(params, key).expect("an authority");
         let mut objects = Objects::default();
         objects.namespaces.insert(NAMESPACE.to_owned());
         objects.tokens.insert(TOKEN.to_owned());
@@ -59,7 +49,7 @@ impl ApiServer {
         let address = free.local_addr().expect("its address");
         drop(free);
         let objects = Arc::new(Mutex::new(objects));
-        let mut server = Self { objects, address, authority, by_certificate, runtime: None };
+        let mut server = Self { objects, address, authority: authority(), by_certificate, runtime: None };
         server.restart();
         server
     }
@@ -90,7 +80,6 @@ impl ApiServer {
     pub fn restart(&mut self) {
         self.kill();
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
-        let tls = TlsAcceptor::from(Arc::new(self.tls()));
         let app = router(Arc::clone(&self.objects), self.by_certificate);
         // What was killed may hold the port for a moment.
         let bound = (0..100).find_map(|_| {
@@ -103,34 +92,12 @@ impl ApiServer {
         let plain = bound.expect("the port, again");
         plain.set_nonblocking(true).expect("a socket");
         let _entered = runtime.enter();
-        let listener = SecureListener { plain: TcpListener::from_std(plain).expect("a socket"), tls };
+        let plain = TcpListener::from_std(plain).expect("a socket");
+        let clients = self.by_certificate.then_some(&self.authority);
+        let listener = SecureListener::new(plain, &self.authority, "127.0.0.1", clients);
         runtime.spawn(async move { axum::serve(listener, app).await });
         drop(_entered);
         self.runtime = Some(runtime);
-    }
-
-    fn tls(&self) -> ServerConfig {
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
-            .with_safe_default_protocol_versions()
-            .expect("TLS");
-        let builder = if self.by_certificate {
-            let mut roots = RootCertStore::empty();
-            roots.add(self.authority.der().clone()).expect("an authority");
-            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build();
-            builder.with_client_cert_verifier(verifier.expect("a verifier"))
-        } else {
-            builder.with_no_client_auth()
-        };
-        let (certificate, key) = self.certificate("127.0.0.1");
-        let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
-        builder.with_single_cert(vec![certificate.der().clone()], key).expect("a certificate")
-    }
-
-    fn certificate(&self, name: &str) -> (rcgen::Certificate, KeyPair) {
-        let key = KeyPair::generate().expect("a key");
-        let params = CertificateParams::new([name.to_owned()]).expect("a name");
-        (params.signed_by(&key, &self.authority).expect("a certificate"), key)
     }
 
     /// What a pod finds in its service account's folder: written into `folder`.
@@ -145,7 +112,7 @@ impl ApiServer {
     /// A kubeconfig in `folder`, with the token or with a certificate.
     pub fn kubeconfig(&self, folder: &Path) -> PathBuf {
         let user = if self.by_certificate {
-            let (certificate, key) = self.certificate("tidegate");
+            let (certificate, key) = certificate(&self.authority, "tidegate");
             fs::write(folder.join("client.pem"), certificate.pem()).expect("a file");
             fs::write(folder.join("client.key"), key.serialize_pem()).expect("a file");
             "client-certificate: client.pem, client-key: client.key".to_owned()
@@ -168,30 +135,5 @@ impl ApiServer {
 impl Drop for ApiServer {
     fn drop(&mut self) {
         self.kill();
-    }
-}
-
-struct SecureListener {
-    plain: TcpListener,
-    tls: TlsAcceptor,
-}
-
-impl Listener for SecureListener {
-    type Io = TlsStream<TcpStream>;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
-        loop {
-            // Who does not trust the certificate, or has none, hangs up.
-            if let Ok((stream, address)) = self.plain.accept().await
-                && let Ok(stream) = self.tls.accept(stream).await
-            {
-                return (stream, address);
-            }
-        }
-    }
-
-    fn local_addr(&self) -> std::io::Result<Self::Addr> {
-        self.plain.local_addr()
     }
 }

@@ -4,7 +4,6 @@ use std::fs;
 use std::future::pending;
 use std::net::SocketAddr;
 use std::os::unix::fs::symlink;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -13,15 +12,11 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Redirect;
 use axum::routing::{get, post};
 use futures::stream;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use rustls::ServerConfig;
-use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use tidegate::plugin::{Folder, Grants, Limits, LoadError, Secret, WasmEventHandler};
+use tidegate_test_tls::{SecureListener, authority};
 use tidegate_tests::host::{hostile_handler, http_handler};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
-use tokio_rustls::TlsAcceptor;
 
 use crate::hostile_handlers::end_of;
 use crate::log::Log;
@@ -129,33 +124,12 @@ async fn requests_are_limited_in_size_and_time_and_number() {
 
 /// An authority, and a server on loopback that shows a certificate of it for `name`. Ends with the answer.
 async fn secure_server(name: &str) -> (SocketAddr, Vec<u8>, JoinSet<()>) {
-    let mut params = CertificateParams::default();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-    let key = KeyPair::generate().unwrap();
-    let certificate = CertificateParams::new([name.to_owned()]).unwrap().signed_by(&key, &authority).unwrap();
-    let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
-    let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate.der().clone()], key)
-        .unwrap();
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let tls = TlsAcceptor::from(Arc::new(config));
+    let authority = authority();
+    let plain = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = plain.local_addr().unwrap();
+    let listener = SecureListener::new(plain, &authority, name, None);
     let mut serving = JoinSet::new();
-    serving.spawn(async move {
-        loop {
-            let (stream, _) = listener.accept().await.unwrap();
-            // One who does not trust the certificate hangs up.
-            let Ok(mut stream) = tls.accept(stream).await else { continue };
-            let _ = stream.read(&mut [0; 4096]).await;
-            let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\nconnection: close\r\n\r\nhello";
-            let _ = stream.write_all(answer).await;
-            let _ = stream.shutdown().await;
-        }
-    });
+    serving.spawn(async move { axum::serve(listener, Router::new().fallback(async || "hello")).await.unwrap() });
     (address, authority.pem().into_bytes(), serving)
 }
 

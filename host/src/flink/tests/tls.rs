@@ -2,37 +2,16 @@
 
 use std::io::Write as _;
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use axum::Router;
-use axum::serve::Listener;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
-use rustls::server::WebPkiClientVerifier;
-use rustls::{RootCertStore, ServerConfig};
+use rcgen::KeyPair;
 use tempfile::NamedTempFile;
-use tokio::net::{TcpListener, TcpStream};
+use tidegate_test_tls::{Authority, SecureListener, authority, certificate};
+use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::server::TlsStream;
 
 use super::chain;
 use crate::flink::{ClientIdentity, FlinkError, InvalidRestOptions, JobManager, RestClient, RestOptions, TlsOptions};
-
-type Authority = CertifiedIssuer<'static, KeyPair>;
-
-fn authority() -> Authority {
-    let mut params = CertificateParams::default();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
-}
-
-/// A certificate for `name`, with its key.
-fn certificate(authority: &Authority, name: &str) -> (rcgen::Certificate, KeyPair) {
-    let key = KeyPair::generate().unwrap();
-    let params = CertificateParams::new([name.to_owned()]).unwrap();
-    (params.signed_by(&key, authority).unwrap(), key)
-}
 
 fn file(text: &str) -> NamedTempFile {
     let mut file = NamedTempFile::new().unwrap();
@@ -46,49 +25,12 @@ struct SecureServer {
     task: JoinHandle<()>,
 }
 
-struct SecureListener {
-    plain: TcpListener,
-    tls: TlsAcceptor,
-}
-
-impl Listener for SecureListener {
-    type Io = TlsStream<TcpStream>;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
-        loop {
-            let (stream, address) = self.plain.accept().await.unwrap();
-            if let Ok(stream) = self.tls.accept(stream).await {
-                return (stream, address);
-            }
-        }
-    }
-
-    fn local_addr(&self) -> std::io::Result<Self::Addr> {
-        self.plain.local_addr()
-    }
-}
-
 impl SecureServer {
     /// Shows a certificate for `name`; lets only clients of `clients` in, if given.
     async fn start(authority: &Authority, name: &str, clients: Option<&Authority>) -> Self {
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let builder = ServerConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions();
-        let builder = match clients {
-            None => builder.unwrap().with_no_client_auth(),
-            Some(clients) => {
-                let mut roots = RootCertStore::empty();
-                roots.add(clients.der().clone()).unwrap();
-                let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build();
-                builder.unwrap().with_client_cert_verifier(verifier.unwrap())
-            }
-        };
-        let (certificate, key) = certificate(authority, name);
-        let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
-        let config = builder.with_single_cert(vec![certificate.der().clone()], key).unwrap();
         let plain = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = plain.local_addr().unwrap();
-        let listener = SecureListener { plain, tls: TlsAcceptor::from(Arc::new(config)) };
+        let listener = SecureListener::new(plain, authority, name, clients);
         let router = Router::new().fallback(async || r#"{"jobs":[]}"#);
         let task = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
         Self { address, task }
