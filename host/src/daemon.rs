@@ -16,6 +16,7 @@ use tokio::time::timeout;
 use tracing::{error, info, warn};
 
 use crate::admin::{self, Access, Admin, Scrape};
+use crate::again::{Again, fetch_again};
 use crate::causes::in_one_text;
 use crate::config::{Changes, ClusterConfig, Config, ConfigError, Token};
 use crate::control::{Cluster, Controller, Fleet, Pace, Pass, Readiness, Records, ShadowTurns, Taps};
@@ -52,8 +53,18 @@ pub struct Daemon {
     watcher: Watcher,
     sources: Arc<Sources>,
     config_file: watch::Receiver<Option<Digest>>,
+    again: Again,
     /// What state is kept in. Given up last.
     _places: Vec<Lock>,
+}
+
+/// Why the configuration has to be read again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReloadCause {
+    /// Its file holds this.
+    Changed(Digest),
+    /// It was refused for a reason that may have passed.
+    Again,
 }
 
 /// Why a host did not start, or did not take another configuration.
@@ -170,6 +181,7 @@ impl Daemon {
             access: Arc::clone(&access),
         };
         server.spawn(admin::serve(listener, Arc::new(admin), wait(stopped.clone())));
+        tokio::spawn(fetch_again(Arc::clone(&registry), stopped.clone()));
         let mut fleet = Fleet::new(controller, stopped);
         for (cluster, _) in &config.clusters {
             info!(cluster = cluster.name, url = cluster.url, "looking after cluster");
@@ -198,6 +210,7 @@ impl Daemon {
             watcher,
             sources,
             config_file,
+            again: Again::default(),
             _places: places,
         })
     }
@@ -208,23 +221,35 @@ impl Daemon {
     /// Nothing has changed where this future is dropped before it is ready.
     pub async fn reload(&mut self, config: Config) {
         match self.prepare(&config).await {
-            Ok(prepared) => self.take(config, prepared),
-            Err(error) => self.refuse(&in_one_text(&error)),
+            Ok(prepared) => {
+                self.take(config, prepared);
+                self.again = Again::default();
+            }
+            Err(error) => {
+                self.refuse(&in_one_text(&error));
+                let may_pass = matches!(&error, StartError::Plugin(error) if error.may_pass());
+                self.again.refused(may_pass);
+            }
         }
     }
 
-    /// Waits until the configuration's file holds something else than before: what that is known by. For ever where there
-    /// is no file.
-    ///
-    /// It has to be read again then, and put in force with [`reload`](Self::reload).
-    pub async fn config_file_changed(&mut self) -> Digest {
+    /// Waits until the configuration has to be read again, and put in force with [`reload`](Self::reload): its file holds
+    /// something else than before, or what kept it from being put in force may have passed. For ever where there is no
+    /// file, and nothing was refused.
+    pub async fn reload_due(&mut self) -> ReloadCause {
         loop {
-            if self.config_file.changed().await.is_err() {
-                // Nobody watches any more.
-                std::future::pending::<()>().await;
-            }
-            if let Some(digest) = *self.config_file.borrow_and_update() {
-                return digest;
+            tokio::select! {
+                changed = self.config_file.changed() => {
+                    if changed.is_err() {
+                        // Nobody watches any more.
+                        std::future::pending::<()>().await;
+                    }
+                    if let Some(digest) = *self.config_file.borrow_and_update() {
+                        self.again = Again::default();
+                        return ReloadCause::Changed(digest);
+                    }
+                }
+                () = self.again.due() => return ReloadCause::Again,
             }
         }
     }

@@ -27,6 +27,7 @@ pub mod simulate;
 pub mod trace;
 pub mod watch;
 
+mod again;
 mod causes;
 pub mod daemon;
 pub mod demo;

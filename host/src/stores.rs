@@ -89,7 +89,7 @@ async fn plugin(
     runtime: &Runtime,
     metrics: &Arc<Metrics>,
 ) -> Result<WasmStateStore, StartError> {
-    let source = source.relative_to(&config.plugin_folder());
+    let source = source.relative_to(&config.plugin_folder()).kept_in(config.state_dir().as_deref());
     let plugin = load(source, store.limits(), grants, runtime.clone(), Arc::clone(metrics)).await?;
     plugin.try_out().await.map_err(StateStoreError::Trial)?;
     Ok(plugin)

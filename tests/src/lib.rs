@@ -11,6 +11,7 @@ pub mod kubernetes;
 pub mod native;
 pub mod process;
 pub mod proxy;
+pub mod registry;
 pub mod simulated;
 pub mod small_disk;
 pub mod usage;

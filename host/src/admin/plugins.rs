@@ -266,7 +266,7 @@ fn refusal(error: &SteerError) -> Refusal {
 }
 
 fn plugin(status: &PluginStatus, sources: &Sources) -> Plugin {
-    let PluginStatus { spec, active, out_of_service, failures, asks, used, versions } = status;
+    let PluginStatus { spec, active, out_of_service, source_lacks, failures, asks, used, versions } = status;
     let state = match active {
         None => "out of service",
         Some(_) if spec.shadow => "shadow",
@@ -278,7 +278,7 @@ fn plugin(status: &PluginStatus, sources: &Sources) -> Plugin {
         source: spec.source.to_string(),
         source_lacks: match &spec.source {
             Source::File(path) => sources.lacks(path),
-            Source::Bundled(_) => None,
+            Source::Bundled(_) | Source::Oci(_) => source_lacks.clone(),
         },
         state: state.to_owned(),
         reason: out_of_service.clone(),

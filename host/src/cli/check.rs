@@ -12,7 +12,7 @@ use crate::metrics::Metrics;
 use crate::plugin::{Strictness, specs};
 use crate::stores;
 
-/// Check a configuration and load every plugin, offline
+/// Check a configuration and load every plugin, without touching a cluster
 #[derive(Clone, Debug, Args)]
 pub(super) struct Check {
     #[command(flatten)]

@@ -8,7 +8,7 @@ use tracing::info;
 
 use super::flags::ConfigFlags;
 use super::logging::{self, LogFormat};
-use crate::daemon::Daemon;
+use crate::daemon::{Daemon, ReloadCause};
 
 /// Look after clusters until SIGTERM or SIGINT
 ///
@@ -49,12 +49,11 @@ impl Run {
                             info!(signal = "SIGHUP", "asked to reload the configuration");
                             last = self.flags.digest();
                         }
-                        digest = daemon.config_file_changed() => {
+                        due = daemon.reload_due() => match due {
                             // It may be what was read because of a signal.
-                            if last.replace(digest) == Some(digest) {
-                                continue;
-                            }
-                            info!("the configuration's file has changed");
+                            ReloadCause::Changed(digest) if last.replace(digest) == Some(digest) => continue,
+                            ReloadCause::Changed(_) => info!("the configuration's file has changed"),
+                            ReloadCause::Again => info!("trying the configuration again"),
                         }
                     }
                     match self.flags.config() {

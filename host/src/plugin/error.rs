@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use super::{ByteSize, InvalidSqlGrant, KubernetesError};
+use super::{ByteSize, InvalidSqlGrant, KubernetesError, OciError};
 
 /// A component that cannot become a plugin.
 #[derive(Debug, Error)]
@@ -26,6 +26,15 @@ pub enum LoadError {
         /// Why.
         #[source]
         source: io::Error,
+    },
+    /// A registry does not give it.
+    #[error("failed to fetch `{origin}`")]
+    Fetch {
+        /// Where it should have come from.
+        origin: String,
+        /// Why.
+        #[source]
+        source: OciError,
     },
     /// A name that no bundled plugin of the role has.
     #[error("no {role} `{name}` is bundled; there are: {known}")]
@@ -208,10 +217,17 @@ impl CallError {
     }
 }
 
-/// The words of the component runtime.
+/// The words of a library: the component runtime's, or a registry's client's.
 #[derive(Debug, Error)]
 #[error("{0}")]
 pub struct Cause(String);
+
+impl Cause {
+    /// These words.
+    pub(super) const fn new(words: String) -> Self {
+        Self(words)
+    }
+}
 
 /// How wasmtime introduces a backtrace.
 const BACKTRACE: &str = "error while executing at wasm backtrace:";

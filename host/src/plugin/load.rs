@@ -6,13 +6,18 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use thiserror::Error;
+use tokio::task::spawn_blocking;
 use wasmtime::component::{InstancePre, Linker};
 
 use super::call::State;
 use super::contract::{Contract, Given};
 use super::error::chain;
+use super::oci::{Artifact, OciError, OciReference, ReferenceError};
 use super::{LoadError, Runtime, shape};
 use crate::model::Digest;
+
+/// Where in the host's folder is what came from registries.
+const KEPT: &str = "artifacts";
 
 /// Where a plugin comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,13 +26,26 @@ pub enum Source {
     Bundled(String),
     /// A file.
     File(PathBuf),
+    /// A registry: `oci://registry/repository@sha256:<digest>`.
+    Oci(Artifact),
 }
 
 /// A text that names no source.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("`{text}` is no source of a plugin: expected `bundled:<name>` or the path of a `.wasm` file")]
-pub struct SourceError {
-    text: String,
+#[non_exhaustive]
+pub enum SourceError {
+    /// It is nothing that is known.
+    #[error(
+        "`{text}` is no source of a plugin: expected `bundled:<name>`, the path of a `.wasm` file, or \
+         `oci://registry/repository@sha256:<digest>`"
+    )]
+    Unknown {
+        /// The text.
+        text: String,
+    },
+    /// It names no content in a registry.
+    #[error(transparent)]
+    Reference(#[from] ReferenceError),
 }
 
 impl FromStr for Source {
@@ -36,11 +54,12 @@ impl FromStr for Source {
     fn from_str(text: &str) -> Result<Self, SourceError> {
         match text.split_once(':') {
             Some(("bundled", name)) if !name.is_empty() => Ok(Self::Bundled(name.to_owned())),
+            Some(("oci", _)) => Ok(Self::Oci(Artifact::new(text.parse::<OciReference>()?)?)),
             // A scheme of more than one letter is no drive of Windows, and no path.
             Some((scheme, _)) if scheme.len() > 1 && !scheme.contains(['/', '\\', '.']) => {
-                Err(SourceError { text: text.to_owned() })
+                Err(SourceError::Unknown { text: text.to_owned() })
             }
-            _ if text.is_empty() => Err(SourceError { text: text.to_owned() }),
+            _ if text.is_empty() => Err(SourceError::Unknown { text: text.to_owned() }),
             _ => Ok(Self::File(PathBuf::from(text))),
         }
     }
@@ -51,6 +70,7 @@ impl fmt::Display for Source {
         match self {
             Self::Bundled(name) => write!(f, "bundled:{name}"),
             Self::File(path) => write!(f, "{}", path.display()),
+            Self::Oci(artifact) => artifact.reference().fmt(f),
         }
     }
 }
@@ -61,17 +81,42 @@ impl Source {
     pub fn relative_to(&self, folder: &Path) -> Self {
         match self {
             Self::File(path) => Self::File(folder.join(path)),
-            Self::Bundled(_) => self.clone(),
+            Self::Bundled(_) | Self::Oci(_) => self.clone(),
         }
+    }
+
+    /// The same source; what comes from a registry is kept in `state_dir`, where there is one.
+    #[must_use]
+    pub fn kept_in(&self, state_dir: Option<&Path>) -> Self {
+        match (self, state_dir) {
+            (Self::Oci(artifact), Some(folder)) => Self::Oci(artifact.kept_in(&folder.join(KEPT))),
+            _ => self.clone(),
+        }
+    }
+
+    /// Whether others decide how long it takes to read it.
+    pub(super) const fn is_remote(&self) -> bool {
+        matches!(self, Self::Oci(_))
     }
 
     /// Reads it as it is now: a plugin for `role`, in the words of configurations. Not for async threads.
     ///
     /// # Errors
-    /// When there is no such file, or no such bundled plugin.
+    /// When there is no such file or bundled plugin, or a registry does not give it.
     pub fn fetch(&self, role: &str) -> Result<Code, LoadError> {
         let bytes = self.read(role)?;
         Ok(Code::new(self.clone(), bytes))
+    }
+
+    /// The same, for async threads.
+    pub(super) async fn fetch_async(&self, role: &'static str) -> Result<Code, LoadError> {
+        if let Self::Oci(artifact) = self {
+            let bytes = artifact.fetch().await.map_err(|source| self.not_fetched(source))?;
+            return Ok(Code::new(self.clone(), bytes));
+        }
+        let source = self.clone();
+        let reading = spawn_blocking(move || source.fetch(role)).await;
+        reading.unwrap_or_else(|_| Err(self.not_fetched(OciError::Interrupted)))
     }
 
     fn read(&self, role: &str) -> Result<Vec<u8>, LoadError> {
@@ -82,7 +127,12 @@ impl Source {
             Self::File(path) => {
                 fs::read(path).map_err(|source| LoadError::Read { path: path.display().to_string(), source })
             }
+            Self::Oci(artifact) => artifact.fetch_blocking().map_err(|source| self.not_fetched(source)),
         }
+    }
+
+    fn not_fetched(&self, source: OciError) -> LoadError {
+        LoadError::Fetch { origin: self.to_string(), source }
     }
 }
 
@@ -183,9 +233,17 @@ mod tests {
         for path in ["policy.wasm", "./a:b.wasm", "/x/y.wasm", "C:\\x.wasm"] {
             assert_eq!(path.parse(), Ok(Source::File(PathBuf::from(path))), "{path}");
         }
-        for wrong in ["", "https://x/y.wasm", "oci://r/x"] {
+        for wrong in ["", "https://x/y.wasm", "oci://r/x", "oci:x", "oci://r.io/x:1"] {
             assert!(wrong.parse::<Source>().is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn what_is_in_a_registry_has_to_be_pinned() {
+        let pinned = format!("oci://ghcr.io/team/policy:1@sha256:{}", Digest::of(b""));
+        assert_eq!(pinned.parse::<Source>().unwrap().to_string(), pinned);
+        let error = "oci://ghcr.io/team/policy:1".parse::<Source>().unwrap_err().to_string();
+        assert!(error.contains("tidegate plugin pull oci://ghcr.io/team/policy:1"), "{error}");
     }
 
     #[test]

@@ -13,10 +13,10 @@ use super::load::Code;
 use super::pipeline::{Eagerness, Workshop};
 use super::seat::{HandlerSeat, PolicySeat};
 use super::slot::Slot;
-use super::steer::{AnySlot, open};
+use super::steer::{AnySlot, Steered, open};
 use super::{Offer, PluginStatus, Runtime, Source, Spec, SteerError};
 use crate::causes::in_one_text;
-use crate::config::{Config, ConfigError, Role};
+use crate::config::{Config, ConfigError, PluginConfig, Role};
 use crate::control::{ExtensionPlugins, LiveExtensions, Policies, Table, Views};
 use crate::event::EventHandler;
 use crate::metrics::Metrics;
@@ -117,9 +117,10 @@ impl Registry {
                 }
                 let cause = in_one_text(&error);
                 error!(plugin = spec.name, role, error = cause, "plugin cannot be loaded: the others go on");
-                // A shadow is missed by nobody.
+                // A shadow is missed by nobody, and what its registry does not give now may come later.
                 if !is_served && !spec.shadow {
-                    hope.entry(role).or_insert(Some(error));
+                    let lasting = Some(error).filter(|error| !error.may_pass());
+                    hope.entry(role).or_insert(lasting);
                 }
             }
             if is_served && !spec.shadow {
@@ -183,9 +184,12 @@ impl Registry {
 
     async fn offer_source(&self, name: &str, eagerness: Eagerness) -> Result<Offer, SteerError> {
         let slot = self.known(name)?;
+        let early = fetch_early(slot.steered()).await?;
         let _turn = self.workshop.turn.lock().await;
-        let spec = slot.steered().spec();
-        let code = fetch(&spec).await?;
+        let code = match early {
+            Some(code) => code,
+            None => fetch(&slot.steered().spec()).await?,
+        };
         slot.steered().offer(&self.workshop, code, eagerness).await
     }
 
@@ -213,6 +217,13 @@ impl Registry {
         let slot = self.known(name)?;
         let _turn = self.workshop.turn.lock().await;
         slot.steered().resume(&self.workshop).await
+    }
+
+    /// The plugins whose registries did not give what they are pinned to when they were last asked.
+    pub fn not_fetched(&self) -> Vec<String> {
+        let slots = self.slots.read().unwrap_or_else(PoisonError::into_inner);
+        let lacking = slots.iter().filter(|(_, slot)| slot.steered().status().source_lacks.is_some());
+        lacking.map(|(name, _)| name.clone()).collect()
     }
 
     /// How every plugin stands, by name.
@@ -265,8 +276,12 @@ impl Registry {
 /// # Errors
 /// When something that one of them is granted cannot be given to it.
 pub fn specs(config: &Config) -> Result<Vec<Spec>, ConfigError> {
-    let plugins = config.plugin_folder();
-    config.plugins.iter().map(|(name, plugin)| Spec::new(name, plugin, &plugins, &config.folder)).collect()
+    let (plugins, state_dir) = (config.plugin_folder(), config.state_dir());
+    let spec = |(name, plugin): (&String, &PluginConfig)| {
+        let spec = Spec::new(name, plugin, &plugins, &config.folder)?;
+        Ok(Spec { source: spec.source.kept_in(state_dir.as_deref()), ..spec })
+    };
+    config.plugins.iter().map(spec).collect()
 }
 
 /// With the bundled plugins where nothing else is said.
@@ -333,7 +348,18 @@ fn table(slots: &BTreeMap<String, AnySlot>, metrics: &Arc<Metrics>) -> Table {
 }
 
 pub(super) async fn fetch(spec: &Spec) -> Result<Code, SteerError> {
-    let (source, role) = (spec.source.clone(), spec.role);
-    let fetched = tokio::task::spawn_blocking(move || source.fetch(role.name())).await?;
+    let fetched = spec.source.fetch_async(spec.role.name()).await;
     fetched.map_err(|source| SteerError::Load { plugin: spec.name.clone(), source })
+}
+
+/// What others decide how long it takes to read: before its turn, for which the other plugins would have to wait. What
+/// keeps it from being read is noted, and shown.
+pub(super) async fn fetch_early(slot: &dyn Steered) -> Result<Option<Code>, SteerError> {
+    let spec = slot.spec();
+    if !spec.source.is_remote() {
+        return Ok(None);
+    }
+    let fetched = spec.source.fetch_async(spec.role.name()).await;
+    slot.note_source(fetched.as_ref().err().map(|error| in_one_text(error)));
+    fetched.map(Some).map_err(|source| SteerError::Load { plugin: spec.name.clone(), source })
 }

@@ -43,13 +43,16 @@ pub(super) struct Book<K> {
     pub(super) offered: Option<Digest>,
     /// What the host carries, where the operator wants it in the place of what fails.
     pub(super) bundled: Option<Arc<Version<K>>>,
+    /// What keeps a source that is far away from being read.
+    pub(super) source_lacks: Option<String>,
 }
 
 impl<K> Slot<K> {
     /// Nothing is in service yet.
     pub(super) fn new(spec: Spec, metrics: Arc<Metrics>) -> Self {
         let name = spec.name.clone();
-        let book = Book { spec: Arc::new(spec), entries: VecDeque::new(), offered: None, bundled: None };
+        let (spec, entries) = (Arc::new(spec), VecDeque::new());
+        let book = Book { spec, entries, offered: None, bundled: None, source_lacks: None };
         let service = ArcSwap::from_pointee(Service::Nothing("it was not loaded yet".to_owned()));
         Self { service, book: Mutex::new(book), name, metrics }
     }
@@ -246,7 +249,8 @@ impl<K: Kind> Slot<K> {
             differences: entry.differences.clone(),
         });
         let (spec, versions) = (Spec::clone(&book.spec), versions.collect());
-        PluginStatus { spec, active, out_of_service, failures, asks, used, versions }
+        let source_lacks = book.source_lacks.clone();
+        PluginStatus { spec, active, out_of_service, source_lacks, failures, asks, used, versions }
     }
 }
 

@@ -16,6 +16,8 @@ pub struct PluginStatus {
     pub active: Option<Digest>,
     /// Why none is.
     pub out_of_service: Option<String>,
+    /// Why its registry did not give its source, if so.
+    pub source_lacks: Option<String>,
     /// Failures of the version in service, in a row.
     pub failures: u32,
     /// What the version in service imports, beside what language runtimes do on their own.

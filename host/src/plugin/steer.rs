@@ -10,7 +10,7 @@ use tokio::task::JoinError;
 use super::kind::Kind;
 use super::load::Code;
 use super::pipeline::{Eagerness, Workshop};
-use super::registry::fetch;
+use super::registry::{fetch, fetch_early};
 use super::slot::Slot;
 use super::{
     CallError, LoadError, Offer, PluginStatus, Spec, WasmAligner, WasmEvaluator, WasmEventHandler, WasmFilter,
@@ -90,12 +90,18 @@ impl SteerError {
             Self::Load { source, .. } => match source {
                 LoadError::Misfit { .. } | LoadError::Shape { .. } => "not_fitted",
                 LoadError::Read { .. } | LoadError::NotBundled { .. } => "not_found",
+                LoadError::Fetch { .. } => "not_fetched",
                 _ => "not_compiled",
             },
             Self::Trial { .. } => "not_checked",
             Self::Rehearsal { .. } => "not_rehearsed",
             _ => "failed",
         }
+    }
+
+    /// Whether the same may succeed later with nothing changed here: a registry was out of reach.
+    pub const fn may_pass(&self) -> bool {
+        matches!(self, Self::Load { source: LoadError::Fetch { source, .. }, .. } if source.may_pass())
     }
 }
 
@@ -109,6 +115,8 @@ pub(super) trait Steered: Send + Sync {
     fn status(&self) -> PluginStatus;
     fn spec(&self) -> Arc<Spec>;
     fn offered(&self) -> Option<Digest>;
+    /// What keeps its source from being read, if so.
+    fn note_source(&self, lacks: Option<String>);
     /// From now on the operator says this about it.
     fn respecify(&self, spec: Spec);
 }
@@ -141,6 +149,10 @@ impl<K: Kind> Steered for Slot<K> {
 
     fn offered(&self) -> Option<Digest> {
         self.book().offered
+    }
+
+    fn note_source(&self, lacks: Option<String>) {
+        self.book().source_lacks = lacks;
     }
 
     fn respecify(&self, spec: Spec) {
@@ -211,11 +223,15 @@ async fn fill<K: Kind>(workshop: &Workshop, spec: &Spec, carried: &str) -> (Arc<
 }
 
 async fn try_fill<K: Kind>(workshop: &Workshop, slot: &Slot<K>, spec: &Spec, carried: &Spec) -> Result<(), SteerError> {
+    let early = fetch_early(slot).await;
     let _turn = workshop.turn.lock().await;
     if spec.on_failure.wants_bundled() {
         let bundled = workshop.bundled::<K>(spec, carried).await?;
         slot.book().bundled = Some(bundled);
     }
-    let code = fetch(spec).await?;
+    let code = match early? {
+        Some(code) => code,
+        None => fetch(spec).await?,
+    };
     workshop.offer(slot, code, Eagerness::Always).await.map(drop)
 }

@@ -10,6 +10,7 @@ use super::contracts::Contracts;
 use super::inspect::Inspect;
 use super::list::List;
 use super::new::New;
+use super::push::{Pull, Push};
 use super::steer::Steer;
 use super::test::Test;
 
@@ -41,6 +42,10 @@ enum PluginCommand {
     Suspend(Steer),
     /// Put the version that was suspended last back into service
     Resume(Steer),
+    /// Push a plugin to a registry, and print the reference to write into a configuration
+    Push(Push),
+    /// Pull a plugin from a registry, and print the reference to write into a configuration
+    Pull(Pull),
 }
 
 impl Plugin {
@@ -59,6 +64,8 @@ impl Plugin {
             PluginCommand::Rollback(steer) => steer.act("rollback"),
             PluginCommand::Suspend(steer) => steer.act("suspend"),
             PluginCommand::Resume(steer) => steer.act("resume"),
+            PluginCommand::Push(push) => push.run(),
+            PluginCommand::Pull(pull) => pull.run(),
         }
     }
 }

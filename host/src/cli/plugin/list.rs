@@ -70,7 +70,10 @@ fn notes(plugin: &Shown, width: usize) -> Vec<String> {
     if let Some(reason) = &plugin.reason {
         notes.push(format!("out of service: {reason}"));
     }
-    if let Some(lacks) = &plugin.source_lacks {
+    // What is out of service because of that has said so.
+    if let Some(lacks) = &plugin.source_lacks
+        && !plugin.reason.as_ref().is_some_and(|reason| reason.contains(lacks))
+    {
         notes.push(format!("source: {lacks}"));
     }
     if let Some(version) = plugin.versions.first()

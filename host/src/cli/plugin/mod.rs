@@ -9,6 +9,7 @@ mod contracts;
 mod inspect;
 mod list;
 mod new;
+mod push;
 mod steer;
 mod test;
 mod watching;
