@@ -143,6 +143,7 @@ fn every_file_says_what_it_is_for_and_stays_small() {
         "plugins/webhook-handler/src",
         "examples/state-store/src",
         "tests",
+        "examples/rust",
     ] {
         for (name, text) in sources(folder) {
             assert!(text.starts_with("//! "), "{name} does not open with its purpose");

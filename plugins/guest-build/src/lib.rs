@@ -18,18 +18,23 @@ pub struct Guests<'a> {
 }
 
 /// Builds `guests`: the whole of a build script.
-#[expect(clippy::print_stdout, reason = "cargo reads what build scripts print")]
 pub fn run(guests: Guests<'_>) -> ExitCode {
-    match build(guests) {
-        Ok(directives) => {
-            directives.iter().for_each(|directive| println!("cargo::{directive}"));
-            ExitCode::SUCCESS
-        }
-        Err(errors) => {
-            errors.iter().for_each(|line| println!("cargo::error={line}"));
-            ExitCode::FAILURE
+    run_all(&[guests])
+}
+
+/// Builds several workspaces of guests: the whole of a build script.
+#[expect(clippy::print_stdout, reason = "cargo reads what build scripts print")]
+pub fn run_all(workspaces: &[Guests<'_>]) -> ExitCode {
+    for guests in workspaces {
+        match build(*guests) {
+            Ok(directives) => directives.iter().for_each(|directive| println!("cargo::{directive}")),
+            Err(errors) => {
+                errors.iter().for_each(|line| println!("cargo::error={line}"));
+                return ExitCode::FAILURE;
+            }
         }
     }
+    ExitCode::SUCCESS
 }
 
 /// What to tell cargo, one line each: directives, or what went wrong.
