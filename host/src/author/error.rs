@@ -1,5 +1,6 @@
 //! Why an author's command came to nothing.
 
+use std::error::Error;
 use std::io;
 use std::path::PathBuf;
 
@@ -102,6 +103,24 @@ pub enum AuthorError {
         status: String,
         /// What may help.
         hint: String,
+    },
+    /// A contract cannot be understood.
+    #[error("`{}` has no contract with such a world", path.display())]
+    Contract {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// The host cannot do its step.
+    #[error("the host cannot make the {step}")]
+    Component {
+        /// What it was to make.
+        step: String,
+        /// Why.
+        #[source]
+        source: Box<dyn Error + Send + Sync>,
     },
     /// The steps went well, but made nothing.
     #[error("the build made no `{}`: correct `artifact` in tidegate-plugin.toml, or the build's steps", .path.display())]

@@ -4,7 +4,7 @@
 //! - [`Manifest`]: `tidegate-plugin.toml`, what a folder says of the plugin in it
 //! - [`NewPlugin`]: a folder that builds as it is, out of the templates that the host carries
 //! - [`contracts`]: the contracts that the host carries, as the tools of all languages take them
-//! - [`build`]: the steps that make the component
+//! - [`build`]: the steps that make the component; [`HostStep`]: those that need no tool chain
 //! - [`Subject`], [`Anatomy`], [`Loaded`]: a component, what is inside of it, and the plugin that it is
 //! - [`check`]: whether it would come into service
 //! - [`bench`]: how fast it answers
@@ -16,6 +16,7 @@ mod anatomy;
 pub mod bench;
 mod build;
 mod check;
+mod component;
 pub mod contracts;
 mod error;
 mod expect;
@@ -38,6 +39,7 @@ pub mod trial;
 pub use anatomy::{Anatomy, Fitting, Import};
 pub use build::build;
 pub use check::{Checked, check};
+pub use component::{Generator, HostStep};
 pub use error::AuthorError;
 pub use expect::Lines;
 pub use guest_lines::GuestLines;

@@ -1,14 +1,15 @@
 //! One step of a build.
 
+use std::collections::BTreeMap;
 use std::env;
 use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use serde::Deserialize;
 use toml::Table;
 
-use super::AuthorError;
+use super::{AuthorError, HostStep};
 
 /// Something that is done to build a plugin.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -16,6 +17,8 @@ use super::AuthorError;
 pub enum Step {
     /// A program of the language's tool chain.
     Run(Run),
+    /// What the host does itself.
+    Host(HostStep),
 }
 
 /// A program that is run in the plugin's folder.
@@ -32,16 +35,25 @@ pub struct Run {
     /// What may help when it fails.
     #[serde(default)]
     pub if_fails: String,
+    /// What it makes once for all builds: the step is left out where that is there already.
+    pub makes: Option<PathBuf>,
+    /// Variables that the program is given beside those of this process.
+    #[serde(default)]
+    pub env: BTreeMap<String, String>,
 }
 
 impl TryFrom<Table> for Step {
     type Error = String;
 
     fn try_from(table: Table) -> Result<Self, String> {
-        if !table.contains_key("run") {
-            return Err("a step has `run`, the program and its arguments".to_owned());
+        let wrong = |error: toml::de::Error| error.message().to_owned();
+        if table.contains_key("host") {
+            return table.try_into().map(Self::Host).map_err(wrong);
         }
-        let run: Run = table.try_into().map_err(|error: toml::de::Error| error.message().to_owned())?;
+        if !table.contains_key("run") {
+            return Err("a step has `run`, the program and its arguments, or `host`, what the host does".to_owned());
+        }
+        let run: Run = table.try_into().map_err(wrong)?;
         if run.run.is_empty() {
             return Err("`run` is empty: it takes a program and its arguments".to_owned());
         }
@@ -54,6 +66,7 @@ impl Step {
     pub fn title(&self) -> String {
         match self {
             Self::Run(run) => run.run.join(" "),
+            Self::Host(step) => step.title(),
         }
     }
 
@@ -64,12 +77,16 @@ impl Step {
     pub fn run(&self, folder: &Path) -> Result<(), AuthorError> {
         match self {
             Self::Run(run) => run.run(folder),
+            Self::Host(step) => step.run(folder),
         }
     }
 }
 
 impl Run {
     fn run(&self, folder: &Path) -> Result<(), AuthorError> {
+        if self.makes.as_ref().is_some_and(|made| folder.join(made).exists()) {
+            return Ok(());
+        }
         let missing = |program: &str| AuthorError::Missing { program: program.to_owned(), hint: self.hint.clone() };
         if let Some(needed) = self.needs.as_deref().filter(|needed| !is_installed(needed)) {
             return Err(missing(needed));
@@ -77,7 +94,7 @@ impl Run {
         let Some((program, arguments)) = self.run.split_first() else { return Ok(()) };
         let mut command = Command::new(program);
         // A program's output is for who waits: what this command answers is on standard output.
-        command.args(arguments).current_dir(folder).stdin(Stdio::null()).stdout(std::io::stderr());
+        command.args(arguments).envs(&self.env).current_dir(folder).stdin(Stdio::null()).stdout(std::io::stderr());
         let status = command.status().map_err(|source| match source.kind() {
             ErrorKind::NotFound => missing(program),
             _ => AuthorError::Start { command: self.run.join(" "), source },
@@ -106,6 +123,8 @@ mod tests {
             needs: needs.map(str::to_owned),
             hint: "install it".to_owned(),
             if_fails: "look again".to_owned(),
+            makes: None,
+            env: BTreeMap::new(),
         }
     }
 

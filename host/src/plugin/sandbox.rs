@@ -74,8 +74,9 @@ impl HostMonotonicClock for Still {
         1_000_000
     }
 
+    /// Never zero, also where no pass has a time: Go's runtime takes that for a broken clock, and does not start.
     fn now(&self) -> u64 {
-        u64::try_from(self.0.as_nanos()).unwrap_or(u64::MAX)
+        u64::try_from(self.0.as_nanos()).unwrap_or(u64::MAX).max(1)
     }
 }
 
@@ -96,6 +97,12 @@ fn random_bytes(seed: &str, now: Timestamp) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_clock_that_stands_still_never_stands_at_zero() {
+        assert_eq!(HostMonotonicClock::now(&Still(Duration::ZERO)), 1);
+        assert_eq!(HostMonotonicClock::now(&Still(Duration::from_millis(3))), 3_000_000);
+    }
 
     #[test]
     fn random_numbers_depend_on_job_and_time_only() {
