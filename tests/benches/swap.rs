@@ -23,6 +23,7 @@ use tidegate::model::Digest;
 use tidegate::plugin::{Limits, Runtime, Source, WasmPolicy};
 use tidegate::policy::Policy;
 use tidegate_tests::daemon::Daemon;
+use tidegate_tests::guests::hostile_policy_file;
 use tidegate_tests::jobs::steady;
 use tidegate_tests::simulated::SimulatedCluster;
 use tidegate_tests::usage;
@@ -37,8 +38,11 @@ const SWAPS: u8 = 20;
 const MANY_SWAPS: u32 = 1000;
 const SETTLED: u32 = 100;
 
-/// Jobs that are decided about meanwhile, ten vertices each.
+/// Jobs that are decided about meanwhile, ten vertices each; a new version rehearses on all of them.
 const JOBS: u32 = 20;
+
+/// One job, where the exchange itself is to be seen.
+const ONE_JOB: u32 = 1;
 
 /// Bytes of the component that takes long to compile: what a JavaScript policy has with its engine.
 const LARGE: usize = 12 << 20;
@@ -98,9 +102,9 @@ struct Bench {
 }
 
 impl Bench {
-    fn start() -> Outcome<Self> {
+    fn start(jobs: u32, policy: &[u8]) -> Outcome<Self> {
         let folder = TempDir::new()?;
-        let cluster = SimulatedCluster::start(JOBS, 10, 0, folder.path())?;
+        let cluster = SimulatedCluster::start(jobs, 10, 0, folder.path())?;
         let config = folder.path().join("tidegate.toml");
         fs::write(
             &config,
@@ -125,7 +129,7 @@ source = "mine.wasm"
                 cluster.url()
             ),
         )?;
-        fs::write(folder.path().join("mine.wasm"), version(0))?;
+        fs::write(folder.path().join("mine.wasm"), version(policy, 0))?;
         let daemon = Daemon::run(["--config".as_ref(), config.as_os_str()], folder.path())?;
         let bench = Self { folder, daemon, _cluster: cluster };
         // Until every job has a full window, and is decided about.
@@ -162,33 +166,32 @@ source = "mine.wasm"
 
 /// From the renaming of a file until it is in service.
 fn swap() -> Outcome<()> {
-    let bench = Bench::start()?;
-    let mut cold = Vec::new();
-    for number in 1..=SWAPS {
-        cold.push(bench.place(&version(number))?);
-    }
-    let mut cached = Vec::new();
-    for number in 1..=SWAPS {
-        cached.push(bench.place(&version(number))?);
-    }
-    let longest = |times: &[Duration]| times.iter().max().copied().unwrap_or_default();
+    let small = fs::read(hostile_policy_file())?;
+    println!("\nfrom the renaming of a policy's file until it is in service, rehearsal included, {SWAPS} times each:");
+    println!("{:>24} | {:>5} | {:>23} | {:>23}", "", "", "never seen (bar 250 ms)", "compiled (bar 10 ms)");
     println!(
-        "\nfrom the renaming of a policy's file until it is in service, beside {JOBS} jobs, rehearsal on each included:"
+        "{:>24} | {:>5} | {:>11} {:>11} | {:>11} {:>11}",
+        "policy", "jobs", "median", "longest", "median", "longest"
     );
-    for (name, times, bar) in [("never seen", cold, 250), ("compiled before", cached, 10)] {
-        let longest = longest(&times);
-        println!(
-            "{name:>16} | median {:>7} | longest {:>7} | bar {bar} ms",
-            milliseconds(median(times)),
-            milliseconds(longest)
-        );
+    for (name, policy) in [("in Rust", small.as_slice()), ("bundled", tidegate_bundled::DEFAULT_POLICY)] {
+        for jobs in [ONE_JOB, JOBS] {
+            let bench = Bench::start(jobs, policy)?;
+            let place_all = || (1..=SWAPS).map(|number| bench.place(&version(policy, number))).collect();
+            let (cold, cached): (Outcome<Vec<Duration>>, Outcome<Vec<Duration>>) = (place_all(), place_all());
+            let shown = |times: Vec<Duration>| {
+                let longest = times.iter().max().copied().unwrap_or_default();
+                format!("{:>11} {:>11}", milliseconds(median(times)), milliseconds(longest))
+            };
+            let name = format!("{name}, {:.0} kB", policy.len() as f64 / 1e3);
+            println!("{name:>24} | {jobs:>5} | {} | {}", shown(cold?), shown(cached?));
+        }
     }
     Ok(())
 }
 
 /// Memory, before and after many swaps.
 fn flat() -> Outcome<()> {
-    let bench = Bench::start()?;
+    let bench = Bench::start(JOBS, tidegate_bundled::DEFAULT_POLICY)?;
     let mut resident = 0;
     let (mut began, mut before) = (Instant::now(), (0.0, 0.0, 0.0));
     for number in 0..SETTLED + MANY_SWAPS {
@@ -196,7 +199,7 @@ fn flat() -> Outcome<()> {
             resident = usage::memory(bench.daemon.process_id(), "VmRSS")?;
             (began, before) = (Instant::now(), bench.passes()?);
         }
-        bench.place(&version(1 + u8::try_from(number % 2)?))?;
+        bench.place(&version(tidegate_bundled::DEFAULT_POLICY, 1 + u8::try_from(number % 2)?))?;
     }
     let (took, after) = (began.elapsed(), bench.passes()?);
     let now = usage::memory(bench.daemon.process_id(), "VmRSS")?;
@@ -213,7 +216,7 @@ fn flat() -> Outcome<()> {
 
 /// Passes while a large component is compiled, and before.
 fn compile() -> Outcome<()> {
-    let bench = Bench::start()?;
+    let bench = Bench::start(JOBS, tidegate_bundled::DEFAULT_POLICY)?;
     let large = large()?;
     let before = bench.passes()?;
     let quiet = Duration::from_secs(10);
@@ -239,9 +242,8 @@ fn compile() -> Outcome<()> {
     Ok(())
 }
 
-/// The bundled policy in other bytes: a custom section more.
-fn version(number: u8) -> Vec<u8> {
-    let policy = tidegate_bundled::DEFAULT_POLICY;
+/// A policy in other bytes: a custom section more.
+fn version(policy: &[u8], number: u8) -> Vec<u8> {
     [policy, &[0, 2, 1, number]].concat()
 }
 
@@ -265,7 +267,7 @@ fn large() -> Outcome<Vec<u8>> {
             break;
         }
     }
-    Ok([version(0).as_slice(), &[1], &size, &module].concat())
+    Ok([tidegate_bundled::DEFAULT_POLICY, &[1], &size, &module].concat())
 }
 
 fn median(mut times: Vec<Duration>) -> Duration {

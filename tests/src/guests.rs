@@ -1,6 +1,7 @@
 //! Plugins as scenarios load them: the bundled policy, and the guests of the tests.
 #![expect(clippy::expect_used, reason = "a test whose world cannot be set up has failed")]
 
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -28,6 +29,11 @@ pub fn hostile_policy() -> Arc<dyn Policy> {
 pub fn hostile_policy_within(deadline: Duration) -> Arc<dyn Policy> {
     let limits = Limits { deadline, ..Limits::default() };
     load("hostile", &Source::File(env!("TIDEGATE_HOSTILE_POLICY").into()), limits)
+}
+
+/// Its file: a policy in Rust as somebody would write one, of a third of the bundled one's size.
+pub fn hostile_policy_file() -> &'static Path {
+    Path::new(env!("TIDEGATE_HOSTILE_POLICY"))
 }
 
 /// The event handler that misbehaves as its events' reasons say. Compiled each time.
