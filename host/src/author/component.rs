@@ -136,10 +136,7 @@ fn encode(mut module: Vec<u8>, resolve: &Resolve, world: WorldId) -> Result<Vec<
     // The adapter is left out where nothing asks for it.
     let component = ComponentEncoder::default()
         .module(&module)?
-        .adapter(
-            adapter::WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME,
-            adapter::WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER,
-        )?
+        .adapter(adapter::WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, adapter::WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER)?
         .validate(true)
         .encode()?;
     Ok(component)
