@@ -17,8 +17,8 @@ const EVERY: Duration = Duration::from_millis(300);
 /// Folders of tools, in which nobody writes sources.
 const OF_TOOLS: [&str; 4] = ["target", "node_modules", "build", "__pycache__"];
 
-/// What builds leave beside the sources.
-const BUILT: [&str; 4] = ["wasm", "new", "o", "pyc"];
+/// What builds and editors leave beside the sources, and where a user may have sent the output of this very command.
+const BUILT: [&str; 8] = ["wasm", "new", "o", "pyc", "lock", "log", "swp", "tmp"];
 
 /// Files that are larger are no sources.
 const LARGEST: u64 = 4 << 20;
@@ -63,8 +63,11 @@ fn look(folder: &Path, sources: &mut Sources) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = entry.path();
         let name = entry.file_name().to_string_lossy().into_owned();
+        if name.starts_with('.') || name.ends_with('~') {
+            continue;
+        }
         if path.is_dir() {
-            if !name.starts_with('.') && !OF_TOOLS.contains(&name.as_str()) {
+            if !OF_TOOLS.contains(&name.as_str()) {
                 look(&path, sources);
             }
         } else if !path.extension().is_some_and(|it| BUILT.iter().any(|built| it == *built))
@@ -90,7 +93,8 @@ mod tests {
         };
         write("src/lib.rs", "a");
         let before = sources(folder.path());
-        for built in ["target/x", "x.wasm", "node_modules/y/z.js", ".git/HEAD", "x.wasm.new"] {
+        for built in ["target/x", "x.wasm", "node_modules/y/z.js", ".git/HEAD", "x.wasm.new", ".lib.rs.swp", "out.log"]
+        {
             write(built, "b");
         }
         assert_eq!(sources(folder.path()), before);
