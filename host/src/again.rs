@@ -9,6 +9,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{info, warn};
 
 use crate::causes::in_one_text;
+use crate::model::Digest;
 use crate::plugin::Registry;
 
 /// Longer and longer pauses between attempts.
@@ -34,6 +35,15 @@ impl BackOff {
         self.next = (pause * 2).min(LONGEST);
         pause
     }
+}
+
+/// Why the configuration has to be read again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReloadCause {
+    /// Its file holds this.
+    Changed(Digest),
+    /// It was refused for a reason that may have passed.
+    Again,
 }
 
 /// When a configuration is tried again that could not be put in force.

@@ -16,6 +16,7 @@ use tokio::time::timeout;
 use tracing::{error, info, warn};
 
 use crate::admin::{self, Access, Admin, Scrape};
+pub use crate::again::ReloadCause;
 use crate::again::{Again, fetch_again};
 use crate::causes::in_one_text;
 use crate::config::{Changes, ClusterConfig, Config, ConfigError, Token};
@@ -56,15 +57,6 @@ pub struct Daemon {
     again: Again,
     /// What state is kept in. Given up last.
     _places: Vec<Lock>,
-}
-
-/// Why the configuration has to be read again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ReloadCause {
-    /// Its file holds this.
-    Changed(Digest),
-    /// It was refused for a reason that may have passed.
-    Again,
 }
 
 /// Why a host did not start, or did not take another configuration.
