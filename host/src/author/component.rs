@@ -128,7 +128,7 @@ fn select(wit: &Path, world: &str) -> Result<(Resolve, WorldId), AuthorError> {
     let found = resolve.push_path(wit).and_then(|(package, _)| resolve.select_world(&[package], Some(world)));
     found
         .map(|world| (resolve, world))
-        .map_err(|cause| AuthorError::Contract { path: wit.to_owned(), source: cause.into() })
+        .map_err(|cause| AuthorError::World { path: wit.to_owned(), source: cause.into() })
 }
 
 fn encode(mut module: Vec<u8>, resolve: &Resolve, world: WorldId) -> Result<Vec<u8>, Cause> {

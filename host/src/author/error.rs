@@ -106,7 +106,7 @@ pub enum AuthorError {
     },
     /// A contract cannot be understood.
     #[error("`{}` has no contract with such a world", path.display())]
-    Contract {
+    World {
         /// The folder.
         path: PathBuf,
         /// Why.
