@@ -18,10 +18,12 @@ fn tidegate(arguments: &[&str]) -> Output {
     command().args(arguments).output().unwrap()
 }
 
-/// The command, its files not in the home of whoever runs the tests.
+/// The command, its files not in the home of whoever runs the tests, and another place of them for each test: only one
+/// daemon keeps its state in one.
 fn command() -> Command {
     let mut it = Command::new(env!("CARGO_BIN_EXE_tidegate"));
-    it.env("XDG_STATE_HOME", env!("CARGO_TARGET_TMPDIR")).env_remove("STATE_DIRECTORY");
+    let test = thread::current().name().unwrap_or("main").to_owned();
+    it.env("XDG_STATE_HOME", Path::new(env!("CARGO_TARGET_TMPDIR")).join(test)).env_remove("STATE_DIRECTORY");
     it
 }
 
@@ -53,7 +55,7 @@ fn wrong_usage_is_exit_code_2() {
     let option = ["run", "--cluster", "http://x", "--option", "job.autoscaler.metrics.windw=5m"];
     assert_says(&failure(&option, 2), &["did you mean `job.autoscaler.metrics.window`?"]);
     assert_says(&failure(&["run", "--interval", "soon"], 2), &["`soon` is no duration", "10s"]);
-    assert_says(&failure(&["run", "--policy", "oci://x/y"], 2), &["no source of a plugin"]);
+    assert_says(&failure(&["run", "--policy", "https://x/y"], 2), &["no source of a plugin"]);
 }
 
 #[test]

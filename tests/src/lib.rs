@@ -4,7 +4,7 @@ pub mod daemon;
 pub mod database;
 pub mod error;
 pub mod flink;
-mod guests;
+pub mod guests;
 pub mod host;
 pub mod jobs;
 pub mod kubernetes;

@@ -205,7 +205,7 @@ mod tests {
             ("[control]\ninterval = \"5 parsecs\"", 2, "`5 parsecs` is no duration", "^^^^^^^^^^^"),
             ("[control]\ninterval = \"0s\"", 2, "more than zero", "^^^^"),
             ("[plugin.x]\nrole = \"polici\"\nsource = \"x.wasm\"", 2, "did you mean `policy`?", "^^^^^^^^"),
-            ("[plugin.x]\nrole = \"policy\"\nsource = \"oci://x\"", 3, "no source of a plugin", "^^^^^^^^^"),
+            ("[plugin.x]\nrole = \"policy\"\nsource = \"oci://x\"", 3, "names no registry", "^^^^^^^^^"),
             ("[[cluster]]\nname = \"a\"", 1, "missing field `url`", "^"),
             (
                 "[options]\n\"job.autoscaler.metrics.windw\" = \"5m\"",
