@@ -144,7 +144,13 @@ impl Drop for Daemon {
 /// What Cargo says about something that it has built.
 #[derive(Deserialize)]
 struct Message {
+    target: Option<Target>,
     executable: Option<PathBuf>,
+}
+
+#[derive(Deserialize)]
+struct Target {
+    name: String,
 }
 
 /// Builds the program, optimised if the harness is, and returns where it is.
@@ -157,13 +163,19 @@ struct Message {
 /// The program does not compile.
 pub fn binary() -> Result<PathBuf, HarnessError> {
     let cargo = env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
-    let mut build = vec!["build", "--quiet", "--bin", "tidegate", "--message-format=json"];
+    // With a test, dependencies have the features that they have for the tests: else they would be built once more.
+    let with_a_test = ["--test", "invariants"];
+    let mut build = [["build", "--quiet"], ["--bin", "tidegate"], with_a_test].concat();
+    build.push("--message-format=json");
     if !cfg!(debug_assertions) {
         build.push("--release");
     }
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let messages = output(&cargo, &build, &root)?;
-    let executable = messages.lines().find_map(|message| serde_json::from_str::<Message>(message).ok()?.executable);
+    let executable = messages.lines().find_map(|message| {
+        let Message { target, executable } = serde_json::from_str(message).ok()?;
+        executable.filter(|_| target.is_some_and(|target| target.name == "tidegate"))
+    });
     executable.ok_or_else(HarnessError::missing("executable", messages))
 }
 

@@ -70,7 +70,7 @@ async fn a_registry_that_says_nothing_holds_up_no_other_plugin() {
     let address = silent.local_addr().unwrap();
     let metrics = Arc::new(Metrics::default());
     let runtime = Runtime::with_cache(&Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled")).unwrap();
-    let registry = Registry::new(runtime, metrics, Arc::new(|| Timestamp::default()));
+    let registry = Registry::new(runtime, metrics, Arc::new(Timestamp::default));
     registry.take(registry.prepare(Vec::new(), Strictness::All).await.unwrap());
     let far = Double::of(b"", Content::Endless).reference(address).parse::<Source>().unwrap();
     let spec = Spec { source: far, ..Spec::bundled("far", Role::EventHandler) };
