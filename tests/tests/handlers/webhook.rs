@@ -83,7 +83,8 @@ impl Receiver {
 
     /// How long after the one before each request came.
     fn gaps(&self) -> Vec<Duration> {
-        self.seen.times.lock().unwrap().windows(2).map(|pair| pair[1] - pair[0]).collect()
+        let times = self.seen.times.lock().unwrap();
+        times.iter().zip(times.iter().skip(1)).map(|(before, after)| *after - *before).collect()
     }
 
     fn bodies(&self) -> Vec<Value> {
