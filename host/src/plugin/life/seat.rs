@@ -5,13 +5,14 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tidegate_common::configuration::Configuration;
 
+use super::FailureKind;
 use super::slot::{Service, Slot};
 use super::version::Version;
-use super::{CallError, FailureKind, WasmEventHandler, WasmPolicy};
 use crate::causes::in_one_text;
 use crate::event::{EventHandler, HandlerError};
 use crate::extension::Extensions;
 use crate::model::{Decision, Digest, JobEvent, Observation};
+use crate::plugin::{CallError, WasmEventHandler, WasmPolicy};
 use crate::policy::{Policy, PolicyError, Seat};
 
 /// A policy's slot, as passes see it.

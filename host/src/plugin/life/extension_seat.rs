@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::kind::Kind;
+use super::FailureKind;
 use super::slot::{Service, Slot};
 use super::version::Version;
-use super::{CallError, FailureKind, WasmAligner, WasmEvaluator, WasmFilter};
 use crate::causes::in_one_text;
 use crate::extension::{Aligner, Evaluator, ExtensionError, Filter};
 use crate::model::{Applicant, Digest, Evaluation, FilterOutcome, Observation, Proposal, Scalar};
+use crate::plugin::kind::Kind;
+use crate::plugin::{CallError, WasmAligner, WasmEvaluator, WasmFilter};
 
 /// A slot, as who selects plugins sees it, or what was in service there when a pass began.
 pub(super) struct ExtensionSeat<K: Kind> {

@@ -7,13 +7,13 @@ use arc_swap::ArcSwap;
 use tidegate_common::time::Timestamp;
 use tracing::{error, info, warn};
 
-use super::kind::Kind;
 use super::status::{PluginStatus, VersionStatus};
 use super::version::{Entry, Version};
 use super::{FailureKind, Fallback, Spec, SteerError, VersionState};
 use crate::control::Difference;
 use crate::metrics::Metrics;
 use crate::model::Digest;
+use crate::plugin::kind::Kind;
 
 /// Versions that are remembered of one plugin.
 const MOST_VERSIONS: usize = 8;

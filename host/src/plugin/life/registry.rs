@@ -9,18 +9,19 @@ use tidegate_common::time::Timestamp;
 use tracing::error;
 
 use super::extension_seat::ExtensionSeat;
-use super::load::Code;
 use super::pipeline::{Eagerness, Workshop};
 use super::seat::{HandlerSeat, PolicySeat};
 use super::slot::Slot;
 use super::steer::{AnySlot, Steered, open};
-use super::{Offer, PluginStatus, Runtime, Source, Spec, SteerError};
+use super::{Offer, PluginStatus, Spec, SteerError};
 use crate::causes::in_one_text;
 use crate::config::{Config, ConfigError, PluginConfig, Role};
 use crate::control::{ExtensionPlugins, LiveExtensions, Policies, Table, Views};
 use crate::event::EventHandler;
 use crate::metrics::Metrics;
 use crate::model::Digest;
+use crate::plugin::load::Code;
+use crate::plugin::{Runtime, Source};
 
 /// The plugins of a process.
 pub struct Registry {

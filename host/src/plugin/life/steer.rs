@@ -7,19 +7,17 @@ use async_trait::async_trait;
 use thiserror::Error;
 use tokio::task::JoinError;
 
-use super::kind::Kind;
-use super::load::Code;
 use super::pipeline::{Eagerness, Workshop};
 use super::registry::{fetch, fetch_early};
 use super::slot::Slot;
-use super::{
-    CallError, LoadError, Offer, PluginStatus, Spec, WasmAligner, WasmEvaluator, WasmEventHandler, WasmFilter,
-    WasmPolicy,
-};
+use super::{Offer, PluginStatus, Spec};
 use crate::causes::in_one_text;
 use crate::config::Role;
 use crate::control::RehearsalError;
 use crate::model::Digest;
+use crate::plugin::kind::Kind;
+use crate::plugin::load::Code;
+use crate::plugin::{CallError, LoadError, WasmAligner, WasmEvaluator, WasmEventHandler, WasmFilter, WasmPolicy};
 
 /// Why a plugin cannot be steered so.
 #[derive(Debug, Error)]

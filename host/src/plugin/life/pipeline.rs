@@ -9,16 +9,17 @@ use tokio::task::spawn_blocking;
 use tracing::{debug, info, warn};
 use wildmatch::WildMatch;
 
-use super::kind::Kind;
-use super::load::Code;
 use super::slot::{Service, Slot};
 use super::version::Version;
-use super::{Offer, Runtime, Spec, SteerError, VersionState};
+use super::{Offer, Spec, SteerError, VersionState};
 use crate::causes::in_one_text;
 use crate::config::Role;
 use crate::control::{LiveExtensions, Policies, Table, Views};
 use crate::metrics::Metrics;
 use crate::model::Observation;
+use crate::plugin::Runtime;
+use crate::plugin::kind::Kind;
+use crate::plugin::load::Code;
 
 /// Differences of one rehearsal that the log shows.
 const SHOWN_DIFFERENCES: usize = 20;

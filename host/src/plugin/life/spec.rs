@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use wildmatch::WildMatch;
 
-use super::{Grants, Limits, OnFailure, Source};
+use super::OnFailure;
 use crate::config::{ConfigError, EventsConfig, PluginConfig, Role};
 use crate::model::JobEvent;
+use crate::plugin::{Grants, Limits, Source};
 
 /// A plugin as it is to be run: its table in the configuration, paths resolved and defaults filled in.
 #[derive(Clone, Debug, PartialEq, Eq)]
