@@ -36,6 +36,19 @@ pub fn hostile_policy_file() -> &'static Path {
     Path::new(env!("TIDEGATE_HOSTILE_POLICY"))
 }
 
+/// Files of plugins, each with its role: the policy that misbehaves, the event handler that sends requests, the evaluator,
+/// the aligner and the filter of the tests, and the example of a state store.
+pub fn guest_files() -> [(&'static str, &'static Path); 6] {
+    [
+        ("policy", hostile_policy_file()),
+        ("event-handler", Path::new(env!("TIDEGATE_HTTP_HANDLER"))),
+        ("evaluator", Path::new(env!("TIDEGATE_TEST_EVALUATOR"))),
+        ("aligner", Path::new(env!("TIDEGATE_TEST_ALIGNER"))),
+        ("filter", Path::new(env!("TIDEGATE_TEST_FILTER"))),
+        ("state-store", Path::new(env!("TIDEGATE_EXAMPLE_STATE_STORE"))),
+    ]
+}
+
 /// The event handler that misbehaves as its events' reasons say. Compiled each time.
 pub fn hostile_handler(limits: Limits, grants: Grants) -> Arc<WasmEventHandler> {
     let source = Source::File(env!("TIDEGATE_HOSTILE_HANDLER").into());

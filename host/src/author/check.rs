@@ -1,4 +1,5 @@
-//! Whether a plugin would come into service: its contract, what it asks for, its options, its size, a trial call.
+//! Whether a plugin would come into service: its contract, what it asks for, its options, its size, whether it starts, and
+//! what it answers first.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -6,8 +7,9 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use tidegate_common::configuration::Configuration;
 
+use super::first_calls::FirstCalls;
 use super::trial::grants;
-use super::{AuthorError, Loaded, PluginRole, Receiver, Subject, loaded};
+use super::{Asked, AuthorError, Heard, Loaded, PluginRole, Receiver, Subject, loaded};
 use crate::causes::in_one_text;
 use crate::metrics::Metrics;
 use crate::plugin::Runtime;
@@ -31,9 +33,12 @@ pub struct Checked {
     pub grants: Vec<&'static str>,
     /// How long it took to compile and link, without a cache. Milliseconds.
     pub compile_ms: f64,
-    /// How long the trial took: a fresh instance and the first call. Milliseconds.
+    /// How long it took to start: a fresh instance, and the call that a daemon makes to see whether it starts.
+    /// Milliseconds.
     pub trial_ms: f64,
-    /// Bytes of linear memory that it had after the trial.
+    /// What its role's own function was asked, and answered.
+    pub asked: Vec<Asked>,
+    /// The most bytes of linear memory that one of its instances had.
     pub memory: u64,
     /// What keeps it out of service.
     pub wrong: Vec<String>,
@@ -83,6 +88,7 @@ pub async fn check(subject: &Subject, runtime: &Runtime) -> Result<Checked, Auth
         grants: asked(subject),
         compile_ms: 0.0,
         trial_ms: 0.0,
+        asked: Vec::new(),
         memory: 0,
         wrong,
         warnings,
@@ -91,7 +97,8 @@ pub async fn check(subject: &Subject, runtime: &Runtime) -> Result<Checked, Auth
         return Ok(checked);
     }
     let folder = tempfile::tempdir().map_err(|source| AuthorError::Write { path: std::env::temp_dir(), source })?;
-    let receiver = if granted.http { Some(Receiver::start(super::Heard::default()).await?) } else { None };
+    let heard = Heard::default();
+    let receiver = if granted.http { Some(Receiver::start(heard.clone()).await?) } else { None };
     let grants = grants(subject, receiver.as_ref(), folder.path())?;
     let metrics = Arc::new(Metrics::default());
     let began = Instant::now();
@@ -102,7 +109,6 @@ pub async fn check(subject: &Subject, runtime: &Runtime) -> Result<Checked, Auth
         checked.wrong.push(format!("the trial call: {}", in_one_text(&error)));
     }
     checked.trial_ms = millis(began.elapsed());
-    checked.memory = metrics.calls.meter(name).used().memory_peak;
     if let Loaded::Policy(policy) = &plugin {
         let options: Configuration = subject.options().into_iter().collect();
         match policy.check_options("check", &options).await {
@@ -112,6 +118,14 @@ pub async fn check(subject: &Subject, runtime: &Runtime) -> Result<Checked, Auth
             Err(error) => checked.wrong.push(format!("check-options: {}", in_one_text(&error))),
         }
     }
+    // A daemon would not ask it for more.
+    if checked.is_good() {
+        let FirstCalls { asked, wrong, warnings } = FirstCalls::of(subject, &plugin, runtime, &heard).await?;
+        checked.asked = asked;
+        checked.wrong.extend(wrong);
+        checked.warnings.extend(warnings);
+    }
+    checked.memory = metrics.calls.meter(name).used().memory_peak;
     Ok(checked)
 }
 

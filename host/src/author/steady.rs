@@ -15,9 +15,48 @@ use crate::zone::Zone;
 /// Between two samples, milliseconds.
 const STEP: i64 = 10_000;
 
+/// How busy the vertices of a made-up job are.
+#[derive(Clone, Copy)]
+struct Pace {
+    /// The share of their time.
+    busy: f64,
+    /// Records that wait at the source, and by how many more each second.
+    lag: (f64, f64),
+}
+
+/// A busy share of 0.7 is what the default policy aims at.
+const STEADY: Pace = Pace { busy: 0.7, lag: (12.0, 0.0) };
+const PRESSED: Pace = Pace { busy: 1.0, lag: (10_000.0, 500.0) };
+const IDLE: Pace = Pace { busy: 0.05, lag: (0.0, 0.0) };
+
 /// A chain of `vertices`, one a source that keeps up, over a full window of `samples`: the quiet pass that a daemon
 /// sees most often. With `history`, every vertex has been scaled that many times.
 pub fn steady(vertices: u32, samples: u32, history: u32) -> Observation {
+    made_up(vertices, samples, history, STEADY)
+}
+
+/// Small jobs in all situations that a policy meets, and what each of them is in.
+pub(super) fn situations() -> [(&'static str, Observation); 4] {
+    let job = |pace| named(made_up(3, 30, 0, pace));
+    let first = named(made_up(3, 1, 0, PRESSED));
+    let full_later = Timestamp::from_millis(first.now.as_millis() + 60 * STEP);
+    [
+        ("a job that keeps up", job(STEADY)),
+        ("a job that falls behind", job(PRESSED)),
+        ("a job that idles", job(IDLE)),
+        ("a job that was just seen first", Observation { window_full_at: full_later, ..first }),
+    ]
+}
+
+/// Its vertices, called so that they can be told of.
+fn named(mut job: Observation) -> Observation {
+    for (vertex, name) in job.topology.vertices.iter_mut().zip(["source", "work", "sink"]) {
+        name.clone_into(&mut vertex.name);
+    }
+    job
+}
+
+fn made_up(vertices: u32, samples: u32, history: u32, pace: Pace) -> Observation {
     let now = Timestamp::from_millis(1_700_000_000_000);
     let ids: Vec<VertexId> = (0..u128::from(vertices)).map(|n| VertexId::from_u128((n << 64) + 0xabcd)).collect();
     let mut window = Window::default();
@@ -25,7 +64,7 @@ pub fn steady(vertices: u32, samples: u32, history: u32) -> Observation {
         let seconds = f64::from(sample) * 10.0;
         window.push(Sample {
             at: Timestamp::from_millis(now.as_millis() - i64::from(samples - 1 - sample) * STEP),
-            vertices: ids.iter().enumerate().map(|(index, id)| (*id, metrics(index, seconds))).collect(),
+            vertices: ids.iter().enumerate().map(|(index, id)| (*id, metrics(index, seconds, pace))).collect(),
             global: global(),
         });
     }
@@ -56,17 +95,18 @@ pub fn steady(vertices: u32, samples: u32, history: u32) -> Observation {
     }
 }
 
-/// 1000 records a second at a busy share of 0.7, which is what the default policy aims at.
-fn metrics(index: usize, seconds: f64) -> VertexMetrics {
+/// 1000 records a second by 4 subtasks.
+fn metrics(index: usize, seconds: f64, pace: Pace) -> VertexMetrics {
+    let Pace { busy, lag: (lag, growth) } = pace;
     let mut row = VertexMetrics::default();
     if index == 0 {
-        row.set(ScalingMetric::Lag, 12.0);
+        row.set(ScalingMetric::Lag, lag + growth * seconds);
         row.set(ScalingMetric::ObservedTpr, f64::INFINITY);
     } else {
         row.set(ScalingMetric::NumRecordsInPerSecond, 1_000.125);
     }
-    row.set(ScalingMetric::Load, 0.7 + f64::from((index % 7) as u8) / 1000.0);
-    row.set(ScalingMetric::AccumulatedBusyTime, seconds * 2_800.0);
+    row.set(ScalingMetric::Load, (busy + f64::from((index % 7) as u8) / 1000.0).min(1.0));
+    row.set(ScalingMetric::AccumulatedBusyTime, seconds * 4_000.0 * busy);
     row.set(ScalingMetric::NumRecordsIn, seconds * 1_000.125);
     row.set(ScalingMetric::NumRecordsOut, seconds * 1_000.125);
     row

@@ -41,6 +41,20 @@ pub async fn keeps_to_the_contract(
     Ok(())
 }
 
+/// Asks a store to keep, to tell, to list and to forget one job, in one instance. Leaves the place as it was.
+///
+/// # Errors
+/// What it does instead.
+pub async fn keeps_one_job(store: &dyn StateStore) -> Result<(), AuthorError> {
+    let rule = Rule("one job is kept until it is forgotten");
+    let job = key("tidegate", "on trial");
+    rule.save(store, &job, &[("a", Some("1")), ("b", Some(""))]).await?;
+    rule.same("what was saved", &entries(&[("a", "1"), ("b", "")]), &rule.good(store.load(&job).await)?)?;
+    rule.same("whether it is among the jobs", &true, &rule.good(store.jobs().await)?.contains(&job))?;
+    rule.good(store.forget(&job).await)?;
+    rule.same("what is left of it", &Entries::new(), &rule.good(store.load(&job).await)?)
+}
+
 async fn starts_empty(open: &Open<'_>) -> Result<(), AuthorError> {
     let rule = Rule("what was never kept is empty");
     let (store, job) = (open().await?, key("c", "new"));

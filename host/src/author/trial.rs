@@ -116,7 +116,7 @@ pub async fn on_traces(
 }
 
 /// Who takes part beside the policy, and the options by which the job chooses it.
-fn helpers(subject: &Subject, plugin: &Loaded, heard: &Heard) -> (Helpers, Configuration) {
+pub(super) fn helpers(subject: &Subject, plugin: &Loaded, heard: &Heard) -> (Helpers, Configuration) {
     let (mut helpers, mut options) = (Helpers::default(), Configuration::default());
     let (name, heard) = (subject.name.as_str(), heard.clone());
     let mut choose = |by: &str, class: &str| {

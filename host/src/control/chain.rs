@@ -158,11 +158,8 @@ impl Chain {
 
 impl<T: ?Sized> Link<T> {
     fn new(chosen: Chosen<T>, observation: &Arc<Observation>) -> Self {
-        let Chosen { name, plugin, configuration } = chosen;
-        let view = configuration.map_or_else(
-            || Arc::clone(observation),
-            |configuration| Arc::new(Observation { configuration, ..(**observation).clone() }),
-        );
+        let view = chosen.shown(observation);
+        let Chosen { name, plugin, .. } = chosen;
         Self { name, plugin, view }
     }
 }

@@ -9,6 +9,7 @@ use tidegate_common::options::{self, FALLBACK_PREFIX, PREFIX};
 use wildmatch::WildMatch;
 
 use crate::extension::{Aligner, Evaluator, Filter};
+use crate::model::Observation;
 
 /// The evaluators, aligners and filters that are there, by their plugins' names.
 #[derive(Clone, Default)]
@@ -194,6 +195,14 @@ impl OfferedFilter {
 impl<T: ?Sized> Chosen<T> {
     fn of(name: &str, plugin: Arc<T>, configuration: Arc<Configuration>) -> Self {
         Self { name: name.to_owned(), plugin, configuration: Some(configuration) }
+    }
+
+    /// What it is shown of a job: the observation with its own parameters over the job's options.
+    pub(super) fn shown(&self, observation: &Arc<Observation>) -> Arc<Observation> {
+        self.configuration.as_ref().map_or_else(
+            || Arc::clone(observation),
+            |own| Arc::new(Observation { configuration: Arc::clone(own), ..(**observation).clone() }),
+        )
     }
 }
 

@@ -4,6 +4,7 @@
 mod advisory;
 mod api;
 mod chain;
+mod checked;
 mod chosen;
 mod grants;
 mod growth;

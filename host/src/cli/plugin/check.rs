@@ -7,14 +7,15 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use tokio::runtime::Builder;
 
-use crate::author::{Checked, Subject, check};
+use crate::author::{Asked, Checked, Subject, check};
 use crate::cli::progress::Progress;
 use crate::plugin::{ByteSize, Runtime};
 
 /// Check that a plugin would come into service
 ///
 /// Its role and contract, what it asks for against what it may have, its options, its size, how long it takes to compile,
-/// and a trial call. Exit code 1 when something keeps it out.
+/// whether it starts, and what it answers about made-up jobs: a policy decides, a filter judges, a handler is told, a
+/// state store keeps. Exit code 1 when something keeps it out.
 #[derive(Clone, Debug, Args)]
 pub(super) struct Check {
     /// The plugin's folder, or a component.
@@ -47,15 +48,16 @@ impl Check {
 }
 
 fn lines(subject: &Subject, checked: &Checked) -> Vec<String> {
-    let Checked { name, role, contract, bytes, grants, compile_ms, trial_ms, memory, warnings, .. } = checked;
+    let Checked { name, role, contract, bytes, grants, compile_ms, trial_ms, asked, memory, warnings, .. } = checked;
     let memory = ByteSize(usize::try_from(*memory).unwrap_or(usize::MAX));
     let mut lines = vec![
         format!("plugin    {name}, {}, sha256 {:.12}", role.with_article(), subject.code.digest),
         format!("contract  {contract}"),
         format!("grants    {}", if grants.is_empty() { "nothing".to_owned() } else { grants.join("; ") }),
         format!("size      {bytes} bytes, compiled in {compile_ms:.0} ms"),
-        format!("trial     {trial_ms:.1} ms with a fresh instance, {memory} of memory"),
+        format!("start     {trial_ms:.1} ms with a fresh instance, at most {memory} of memory"),
     ];
+    lines.extend(asked.iter().map(|Asked { about, said, ms }| format!("asked     about {about}: {said} ({ms:.1} ms)")));
     lines.extend(warnings.iter().map(|warning| format!("warning   {warning}")));
     if checked.is_good() {
         lines.push("ok".to_owned());
