@@ -109,7 +109,10 @@ fn what_cannot_be_meant_is_said() {
     assert!(failure(here, &["build"]).contains("there is no `tidegate-plugin.toml` in `.`"));
     assert!(failure(here, &["new", "My Policy", "--role", "policy"]).contains("lower-case letters, digits and dashes"));
     fs::write(here.join("x.wasm"), "#!/bin/sh").unwrap();
-    assert!(failure(here, &["inspect", "x.wasm"]).contains("`x.wasm` is no component"));
+    assert!(
+        failure(here, &["inspect", "x.wasm"])
+            .contains("`x.wasm` is no WebAssembly component: it does not start as one")
+    );
     let manifest = "name = 'x'\nrole = 'policy'\nlang = 'c'\n[build]\nsteps = [{ run = ['no-such-tool'], hint = 'see x.org' }]\n\
                     artifact = 'x.wasm'\noutput = 'x.wasm'\n";
     fs::write(here.join("tidegate-plugin.toml"), manifest).unwrap();

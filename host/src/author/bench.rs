@@ -86,11 +86,7 @@ pub async fn bench_bundled(role: PluginRole, time: Duration) -> Result<Option<Be
     // A state store is loaded from its file.
     let file = folder.path().join("bundled.wasm");
     std::fs::write(&file, code.bytes()).map_err(|source| AuthorError::Write { path: file.clone(), source })?;
-    let wrong = |error: wasmparser::BinaryReaderError| AuthorError::NoComponent {
-        path: file.clone(),
-        reason: error.to_string(),
-    };
-    let anatomy = Anatomy::of(code.bytes()).map_err(wrong)?;
+    let anatomy = Anatomy::of(code.bytes()).map_err(|error| AuthorError::damaged(&file, &error))?;
     let code = Code::new(Source::File(file.clone()), code.bytes().to_vec());
     let subject = Subject { name: format!("bundled:{name}"), role, file, code, anatomy, manifest: None };
     let place = folder.path().join("state");
@@ -234,7 +230,8 @@ fn failed(error: impl std::error::Error + Send + Sync + 'static) -> AuthorError 
     AuthorError::Call(Box::new(error))
 }
 
-fn event(number: i64) -> JobEvent {
+/// One of the events that the bundled policy tells of a made-up job.
+pub(super) fn event(number: i64) -> JobEvent {
     JobEvent {
         at: Timestamp::from_millis(1_700_000_000_000 + number),
         job: JobKey { cluster: "bench".to_owned(), id: JobId::from_u128(1) },

@@ -2,9 +2,10 @@
 
 use std::error::Error;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use thiserror::Error;
+use wasmparser::BinaryReaderError;
 
 use super::{Language, PluginRole};
 use crate::plugin::{CallError, LoadError};
@@ -134,12 +135,12 @@ pub enum AuthorError {
         /// Where it would be.
         path: PathBuf,
     },
-    /// A file that is no component.
-    #[error("`{}` is no component, or a damaged one: {reason}", .path.display())]
-    NoComponent {
+    /// A file that starts as a component does, and does not go on as one.
+    #[error("`{}` is damaged or cut off: build it anew, or copy it again ({reason})", .path.display())]
+    Damaged {
         /// The file.
         path: PathBuf,
-        /// The parser's words.
+        /// The parser's words, and the place.
         reason: String,
     },
     /// A component without any of the roles.
@@ -184,6 +185,14 @@ pub enum AuthorError {
     /// No port for the receiver of requests.
     #[error("no port of loopback can be listened on")]
     Listen(#[source] io::Error),
+}
+
+impl AuthorError {
+    /// What the parser says of a file, in one line.
+    pub(super) fn damaged(path: &Path, error: &BinaryReaderError) -> Self {
+        let words = error.message().split_whitespace().collect::<Vec<_>>().join(" ");
+        Self::Damaged { path: path.to_owned(), reason: format!("{words} at byte {}", error.offset()) }
+    }
 }
 
 fn after_colon(hint: &str) -> String {

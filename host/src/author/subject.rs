@@ -41,21 +41,21 @@ impl Subject {
             ErrorKind::NotFound => AuthorError::NotBuilt { path: file.clone() },
             _ => AuthorError::Read { path: file.clone(), source },
         })?;
-        let anatomy = anatomy(&file, &bytes)?;
-        let name = manifest.name.clone();
         let code = Code::new(Source::File(file.clone()), bytes);
+        let anatomy = anatomy(&file, &code)?;
+        let name = manifest.name.clone();
         Ok(Self { name, role: manifest.role, file, code, anatomy, manifest: Some((path.to_owned(), manifest)) })
     }
 
     fn of_file(file: &Path) -> Result<Self, AuthorError> {
         let bytes = fs::read(file).map_err(|source| AuthorError::Read { path: file.to_owned(), source })?;
-        let anatomy = anatomy(file, &bytes)?;
+        let code = Code::new(Source::File(file.to_owned()), bytes);
+        let anatomy = anatomy(file, &code)?;
         let Some(fitting) = anatomy.roles.first() else {
             let exports = if anatomy.exports.is_empty() { "nothing".to_owned() } else { anatomy.exports.join(", ") };
             return Err(AuthorError::NoRole { path: file.to_owned(), exports });
         };
         let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let code = Code::new(Source::File(file.to_owned()), bytes);
         Ok(Self { name, role: fitting.role, file: file.to_owned(), code, anatomy, manifest: None })
     }
 
@@ -73,6 +73,42 @@ impl Subject {
     }
 }
 
-fn anatomy(path: &Path, bytes: &[u8]) -> Result<Anatomy, AuthorError> {
-    Anatomy::of(bytes).map_err(|error| AuthorError::NoComponent { path: path.to_owned(), reason: error.to_string() })
+fn anatomy(path: &Path, code: &Code) -> Result<Anatomy, AuthorError> {
+    Anatomy::of(code.as_component()?).map_err(|error| AuthorError::damaged(path, &error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_component_is_told_in_one_line_with_what_to_do() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.wasm");
+        let bundled = tidegate_bundled::DEFAULT_POLICY;
+        let strange = [&bundled[..8], b"\xff\x05 none"].concat();
+        for (bytes, expected) in [
+            (b"".as_slice(), "is no WebAssembly component: the file is empty"),
+            (
+                b"#!/bin/sh\n",
+                "is no WebAssembly component: it does not start as one; is this the `.wasm` file that the",
+            ),
+            (
+                b"(component)",
+                "is no WebAssembly component: it is WebAssembly text; translate it with `wasm-tools parse`",
+            ),
+            (b"\0asm\x01\0\0\0", "is no WebAssembly component: it is a core module; build it for `wasm32-wasip2`"),
+            (b"\0asm\x0e\0\x01\0", "is no WebAssembly component: it has a binary format that this host does not know"),
+            (&bundled[..bundled.len() / 2], "is damaged or cut off: build it anew, or copy it again (unexpected end"),
+            (&bundled[..6], "is no WebAssembly component: "),
+            (&strange, "is damaged or cut off: build it anew, or copy it again ("),
+        ] {
+            fs::write(&path, bytes).unwrap();
+            let error = Subject::find(&path).unwrap_err();
+            let told = error.to_string();
+            assert!(std::error::Error::source(&error).is_none(), "all of it is in one line: {error:?}");
+            assert!(!told.contains('\n') && !told.contains("0x"), "{told}");
+            assert!(told.starts_with(&format!("`{}` {expected}", path.display())), "{told}");
+        }
+    }
 }

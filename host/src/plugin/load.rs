@@ -165,6 +165,17 @@ impl Code {
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
+
+    /// The same, if it starts as a component does.
+    ///
+    /// # Errors
+    /// When it does not: with what it is instead.
+    pub fn as_component(&self) -> Result<&[u8], LoadError> {
+        match not_a_component(&self.bytes) {
+            None => Ok(&self.bytes),
+            Some(found) => Err(LoadError::NotAComponent { origin: self.source.to_string(), found }),
+        }
+    }
 }
 
 impl fmt::Debug for Code {
@@ -186,11 +197,8 @@ pub(super) fn load<P>(
     fit: impl FnOnce(InstancePre<State>) -> wasmtime::Result<P>,
 ) -> Result<(P, Vec<String>), LoadError> {
     let origin = code.source.to_string();
-    if let Some(found) = not_a_component(&code.bytes) {
-        return Err(LoadError::NotAComponent { origin, found });
-    }
     let component = runtime
-        .compile(code.digest, &code.bytes)
+        .compile(code.digest, code.as_component()?)
         .map_err(|error| LoadError::Compile { origin: origin.clone(), source: chain(error) })?;
     if let Some(misfit) = contract.misfit(name, given, runtime.engine(), &component) {
         return Err(LoadError::Misfit { origin, contract: contract.package, misfit });
