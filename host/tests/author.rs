@@ -14,7 +14,7 @@ const ROLES: [&str; 6] = ["policy", "evaluator", "filter", "aligner", "event-han
 
 fn tidegate(folder: &Path, arguments: &[&str]) -> Output {
     let mut it = Command::new(env!("CARGO_BIN_EXE_tidegate"));
-    it.env("XDG_STATE_HOME", env!("CARGO_TARGET_TMPDIR")).env_remove("STATE_DIRECTORY");
+    it.env("XDG_CACHE_HOME", env!("CARGO_TARGET_TMPDIR"));
     it.current_dir(folder).args(["plugin"]).args(arguments).output().unwrap()
 }
 
@@ -100,6 +100,25 @@ fn a_policy_that_decides_otherwise_is_shown_with_the_lines_that_differ() {
     let calls = measured["plugin"]["calls"].as_array().unwrap();
     assert_eq!(calls.len(), measured["bundled"]["calls"].as_array().unwrap().len());
     assert!(calls.iter().all(|it| it["min_us"].as_f64().unwrap() > 0.0), "{measured}");
+}
+
+#[test]
+fn compiled_code_is_kept_and_a_place_where_that_cannot_be_costs_a_warning() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("log.wasm"), tidegate_bundled::LOG_HANDLER).unwrap();
+    let check = |cache: &Path| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
+        command.current_dir(folder.path()).args(["plugin", "check", "--json", "log.wasm"]).env("XDG_CACHE_HOME", cache);
+        let output = command.output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "{said}");
+        (serde_json::from_slice::<Value>(&output.stdout).unwrap()["at_hand"].as_bool(), said)
+    };
+    let cache = folder.path().join("cache");
+    assert_eq!([check(&cache), check(&cache)], [(Some(false), String::new()), (Some(true), String::new())]);
+    let said = check(&folder.path().join("log.wasm"));
+    let expected = "warning: compiled plugins are not kept, every command compiles them: failed to use `";
+    assert!(said.0 == Some(false) && said.1.starts_with(expected) && said.1.lines().count() == 1, "{said:?}");
 }
 
 #[test]

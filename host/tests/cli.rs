@@ -24,6 +24,7 @@ fn command() -> Command {
     let mut it = Command::new(env!("CARGO_BIN_EXE_tidegate"));
     let test = thread::current().name().unwrap_or("main").to_owned();
     it.env("XDG_STATE_HOME", Path::new(env!("CARGO_TARGET_TMPDIR")).join(test)).env_remove("STATE_DIRECTORY");
+    it.env("XDG_CACHE_HOME", env!("CARGO_TARGET_TMPDIR"));
     it
 }
 

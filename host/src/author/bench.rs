@@ -8,7 +8,7 @@ use serde::Serialize;
 use tidegate_common::time::Timestamp;
 
 use super::trial::{DEADLINE, grants};
-use super::{Anatomy, AuthorError, Heard, Loaded, PluginRole, Receiver, Subject, loaded, steady};
+use super::{Anatomy, AuthorError, Heard, Loaded, PluginRole, Readied, Receiver, Subject, loaded, steady};
 use crate::event::EventHandler;
 use crate::extension::{Aligner, Evaluator, Filter, NoExtensions};
 use crate::metrics::Metrics;
@@ -34,8 +34,9 @@ pub struct Benched {
     pub name: String,
     /// Its bytes.
     pub bytes: usize,
-    /// How long it took to compile and link, without a cache. Milliseconds.
-    pub compile_ms: f64,
+    /// How it was compiled.
+    #[serde(flatten)]
+    pub readied: Readied,
     /// The most bytes of linear memory that one instance had.
     pub memory: u64,
     /// Its calls.
@@ -63,18 +64,22 @@ pub struct Calls {
 ///
 /// # Errors
 /// When it cannot be loaded, or a call fails.
-pub async fn bench(subject: &Subject, time: Duration) -> Result<Benched, AuthorError> {
+pub async fn bench(subject: &Subject, time: Duration, runtime: &Runtime) -> Result<Benched, AuthorError> {
     let folder = tempfile::tempdir().map_err(|source| AuthorError::Write { path: std::env::temp_dir(), source })?;
     let receiver = if subject.grant().http { Some(Receiver::start(Heard::default()).await?) } else { None };
     let grants = grants(subject, receiver.as_ref(), folder.path())?;
-    measure(subject, grants, time).await
+    measure(subject, grants, time, runtime).await
 }
 
 /// Measures the bundled plugin of the same role; nothing where none is bundled.
 ///
 /// # Errors
 /// As for [`bench`].
-pub async fn bench_bundled(role: PluginRole, time: Duration) -> Result<Option<Benched>, AuthorError> {
+pub async fn bench_bundled(
+    role: PluginRole,
+    time: Duration,
+    runtime: &Runtime,
+) -> Result<Option<Benched>, AuthorError> {
     let name = match role {
         PluginRole::Policy => "default-policy",
         PluginRole::EventHandler => "log",
@@ -92,21 +97,18 @@ pub async fn bench_bundled(role: PluginRole, time: Duration) -> Result<Option<Be
     let place = folder.path().join("state");
     std::fs::create_dir(&place).map_err(|source| AuthorError::Write { path: place.clone(), source })?;
     let grants = grants(&subject, None, &place)?;
-    measure(&subject, grants, time).await.map(Some)
+    measure(&subject, grants, time, runtime).await.map(Some)
 }
 
-async fn measure(subject: &Subject, grants: Grants, time: Duration) -> Result<Benched, AuthorError> {
+async fn measure(subject: &Subject, grants: Grants, time: Duration, runtime: &Runtime) -> Result<Benched, AuthorError> {
     let limits = Limits { deadline: DEADLINE, ..loaded::limits(subject.role) };
     let metrics = Arc::new(Metrics::default());
-    let runtime = Runtime::new()?;
-    let began = Instant::now();
-    let plugin = Loaded::load(subject, limits, grants, &runtime, &metrics)?;
-    let compile_ms = began.elapsed().as_secs_f64() * 1e3;
+    let (plugin, readied) = Loaded::load_timed(subject, limits, grants, runtime, &metrics)?;
     plugin.try_out().await.map_err(AuthorError::Trial)?;
     Ok(Benched {
         name: subject.name.clone(),
         bytes: subject.code.bytes().len(),
-        compile_ms,
+        readied,
         calls: calls(&plugin, time).await?,
         memory: metrics.calls.meter(&subject.name).used().memory_peak,
     })

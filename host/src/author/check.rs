@@ -9,7 +9,7 @@ use tidegate_common::configuration::Configuration;
 
 use super::first_calls::FirstCalls;
 use super::trial::grants;
-use super::{Asked, AuthorError, Heard, Loaded, PluginRole, Receiver, Subject, loaded};
+use super::{Asked, AuthorError, Heard, Loaded, PluginRole, Readied, Receiver, Subject, loaded};
 use crate::causes::in_one_text;
 use crate::metrics::Metrics;
 use crate::plugin::Runtime;
@@ -31,8 +31,9 @@ pub struct Checked {
     pub bytes: usize,
     /// What an operator has to grant, as it is written in a configuration.
     pub grants: Vec<&'static str>,
-    /// How long it took to compile and link, without a cache. Milliseconds.
-    pub compile_ms: f64,
+    /// How it was compiled.
+    #[serde(flatten)]
+    pub readied: Readied,
     /// How long it took to start: a fresh instance, and the call that a daemon makes to see whether it starts.
     /// Milliseconds.
     pub trial_ms: f64,
@@ -86,7 +87,7 @@ pub async fn check(subject: &Subject, runtime: &Runtime) -> Result<Checked, Auth
         contract: fitting.map(|fitting| format!("{}@{}", role.export(), fitting.version)).unwrap_or_default(),
         bytes: code.bytes().len(),
         grants: asked(subject),
-        compile_ms: 0.0,
+        readied: Readied::default(),
         trial_ms: 0.0,
         asked: Vec::new(),
         memory: 0,
@@ -101,9 +102,8 @@ pub async fn check(subject: &Subject, runtime: &Runtime) -> Result<Checked, Auth
     let receiver = if granted.http { Some(Receiver::start(heard.clone()).await?) } else { None };
     let grants = grants(subject, receiver.as_ref(), folder.path())?;
     let metrics = Arc::new(Metrics::default());
-    let began = Instant::now();
-    let plugin = Loaded::load(subject, loaded::limits(*role), grants, runtime, &metrics)?;
-    checked.compile_ms = millis(began.elapsed());
+    let (plugin, readied) = Loaded::load_timed(subject, loaded::limits(*role), grants, runtime, &metrics)?;
+    checked.readied = readied;
     let began = Instant::now();
     if let Err(error) = plugin.try_out().await {
         checked.wrong.push(format!("the trial call: {}", in_one_text(&error)));

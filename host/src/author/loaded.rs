@@ -1,6 +1,10 @@
 //! A plugin of any role, loaded as a daemon would load it.
 
+use std::fmt;
 use std::sync::Arc;
+use std::time::Instant;
+
+use serde::Serialize;
 
 use super::{AuthorError, PluginRole, Subject};
 use crate::metrics::Metrics;
@@ -8,6 +12,23 @@ use crate::plugin::{
     CallError, Grants, Limits, Runtime, Source, StateStoreError, WasmAligner, WasmEvaluator, WasmEventHandler,
     WasmFilter, WasmPolicy, WasmStateStore,
 };
+
+/// How a plugin came to be ready.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Readied {
+    /// How long it took to have it compiled and linked. Milliseconds.
+    pub compile_ms: f64,
+    /// Whether its compiled code was at hand, so that it was not compiled.
+    pub at_hand: bool,
+}
+
+impl fmt::Display for Readied {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { compile_ms, at_hand } = self;
+        let how = if *at_hand { "compiled before, ready in" } else { "compiled in" };
+        write!(f, "{how} {compile_ms:.0} ms")
+    }
+}
 
 /// A plugin that can be called.
 #[derive(Clone)]
@@ -58,6 +79,23 @@ impl Loaded {
                 })?))
             }
         })
+    }
+
+    /// The same, and how it went.
+    ///
+    /// # Errors
+    /// As for [`Loaded::load`].
+    pub fn load_timed(
+        subject: &Subject,
+        limits: Limits,
+        grants: Grants,
+        runtime: &Runtime,
+        metrics: &Arc<Metrics>,
+    ) -> Result<(Self, Readied), AuthorError> {
+        let (began, found) = (Instant::now(), runtime.found_compiled());
+        let plugin = Self::load(subject, limits, grants, runtime, metrics)?;
+        let compile_ms = (began.elapsed().as_secs_f64() * 1e6).round() / 1e3;
+        Ok((plugin, Readied { compile_ms, at_hand: runtime.found_compiled() > found }))
     }
 
     /// Starts it once on trial, as before it would go into service.

@@ -47,7 +47,7 @@ pub use first_calls::Asked;
 pub use guest_lines::GuestLines;
 pub use hearing::Heard;
 pub use language::Language;
-pub use loaded::Loaded;
+pub use loaded::{Loaded, Readied};
 pub use manifest::{Build, Grant, Manifest, Test};
 pub use new::NewPlugin;
 pub use receiver::Receiver;

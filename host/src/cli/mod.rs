@@ -2,6 +2,7 @@
 
 mod api;
 mod check;
+mod compiled;
 mod daemon_lines;
 mod demo;
 mod explain;

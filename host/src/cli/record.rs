@@ -15,6 +15,7 @@ use tokio::runtime::Builder;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{MissedTickBehavior, interval};
 
+use super::compiled;
 use super::flags::ConfigFlags;
 use super::logging::{self, LogFormat};
 use super::{daemon_lines, replay};
@@ -201,7 +202,7 @@ impl Record {
         let rest = cluster.rest_options(&config.folder)?;
         let job = find(&RestClient::new(&rest)?.jobs().await?, &self.job, cluster)?;
         let policy = self.policy.clone().unwrap_or(Source::Bundled("default-policy".to_owned()));
-        let policy = replay::load(policy).await?;
+        let policy = replay::load(policy, compiled::runtime()?).await?;
 
         let mut options = config.options.overlaid_with(own);
         options.set(options::ENABLED.key(), "true");

@@ -14,6 +14,7 @@ use serde::Serialize;
 use tidegate_common::configuration::Configuration;
 use tokio::runtime::Builder;
 
+use super::compiled;
 use super::logging::{self, LogFormat};
 use super::versus;
 use crate::config::parse_option;
@@ -132,7 +133,8 @@ impl Replay {
     }
 
     async fn replay(self, traces: Vec<Arc<Trace>>) -> Result<()> {
-        let policy = load(self.policy.clone().unwrap_or(Source::Bundled("default-policy".to_owned()))).await?;
+        let policy = self.policy.clone().unwrap_or(Source::Bundled("default-policy".to_owned()));
+        let policy = load(policy, compiled::runtime()?).await?;
         let started = Instant::now();
         let (several, check, this) = (traces.len() > 1, self.check, Arc::new(self));
         let at_once = available_parallelism().map_or(1, usize::from);
@@ -202,7 +204,8 @@ impl Replay {
     async fn side_by_side(self, traces: Vec<Arc<Trace>>, against: Source) -> Result<()> {
         let one = self.policy.clone().unwrap_or(Source::Bundled("default-policy".to_owned()));
         let names = [&one, &against].map(ToString::to_string);
-        let policies = [load(one).await?, load(against).await.context("--against")?];
+        let runtime = compiled::runtime()?;
+        let policies = [load(one, runtime.clone()).await?, load(against, runtime).await.context("--against")?];
         let options: Configuration = self.options.iter().cloned().collect();
         let (several, mut all) = (traces.len() > 1, Versus::default());
         for trace in traces {
@@ -241,10 +244,10 @@ impl Replay {
     }
 }
 
-pub(super) async fn load(source: Source) -> Result<Arc<dyn Policy>> {
+pub(super) async fn load(source: Source, runtime: Runtime) -> Result<Arc<dyn Policy>> {
     let compiling = tokio::task::spawn_blocking(move || {
         let limits = Limits { deadline: DEADLINE, ..Limits::default() };
-        WasmPolicy::load("policy", &source, limits, &Runtime::new()?, Arc::new(Metrics::default()))
+        WasmPolicy::load("policy", &source, limits, &runtime, Arc::new(Metrics::default()))
     });
     let policy = compiling.await?.context("the policy cannot be loaded")?;
     policy.try_out().await.context("the policy failed its trial")?;

@@ -13,6 +13,7 @@ use clap::Args;
 use futures::{StreamExt, stream};
 use tokio::runtime::Builder;
 
+use super::compiled;
 use super::logging::{self, LogFormat};
 use super::replay::load;
 use super::table;
@@ -149,10 +150,13 @@ impl Simulate {
     async fn simulate_all(&self, scenarios: Vec<Arc<Scenario>>) -> Result<Vec<Report>> {
         let tried: Vec<&Tried> = std::iter::once(&self.policy).chain(&self.against).collect();
         let mut policies: Vec<(String, Arc<dyn Policy>)> = Vec::new();
+        let runtime = compiled::runtime()?;
         for tried in tried {
             let policy: Arc<dyn Policy> = match tried {
                 Tried::Ds2 => Arc::new(Ds2),
-                Tried::Component(source) => load(source.clone()).await.with_context(|| tried.to_string())?,
+                Tried::Component(source) => {
+                    load(source.clone(), runtime.clone()).await.with_context(|| tried.to_string())?
+                }
             };
             policies.push((tried.to_string(), policy));
         }

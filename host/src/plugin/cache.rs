@@ -58,9 +58,10 @@ pub(super) enum CacheError {
     },
 }
 
-/// The folder.
+/// The folder, and wasmtime's view of it.
 pub(super) struct CodeCache {
     folder: PathBuf,
+    cache: Cache,
 }
 
 /// What the list says.
@@ -105,7 +106,12 @@ impl CodeCache {
             .with_optimized_compression_usage_counter_threshold(u64::MAX);
         let refused = |error| CacheError::Refused { folder: folder.clone(), source: chain(error) };
         let cache = Cache::new(config).map_err(refused)?;
-        Ok((Self { folder }, cache))
+        Ok((Self { folder, cache: cache.clone() }, cache))
+    }
+
+    /// How often code was found.
+    pub(super) fn hits(&self) -> usize {
+        self.cache.cache_hits()
     }
 
     /// Removes what must not be used: before each use, since a file may be damaged at any time.
@@ -270,7 +276,7 @@ mod tests {
         }
         std::thread::sleep(std::time::Duration::from_millis(200));
         let second = compile(2);
-        let cache = CodeCache { folder: folder.path().to_owned() };
+        let (cache, _) = CodeCache::open(folder.path()).unwrap();
         let listed: Vec<String> = cache.list().files.into_iter().map(|file| file.plugin).collect();
         assert_eq!(listed, [first, second].map(|digest| digest.to_string()));
         assert_eq!(cache.files().iter().filter(|path| is_code(path)).count(), 2);

@@ -1,5 +1,6 @@
 //! The one engine of the process, and the clock that interrupts its guests.
 
+use std::error::Error;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -72,6 +73,17 @@ impl Runtime {
     /// # Errors
     /// As for [`Runtime::new`].
     pub fn with_cache(folder: &Path) -> Result<Self, LoadError> {
+        Self::with_cache_or(folder, |error| {
+            let cause = error.source().map(ToString::to_string).unwrap_or_default();
+            warn!(%error, cause, "compiled plugins are not kept: each start compiles them");
+        })
+    }
+
+    /// The same, where there is no log: a folder that cannot be used is for `refused` to tell.
+    ///
+    /// # Errors
+    /// As for [`Runtime::new`].
+    pub fn with_cache_or(folder: &Path, refused: impl FnOnce(&dyn Error)) -> Result<Self, LoadError> {
         match CodeCache::open(folder) {
             Ok((files, cache)) => {
                 let mut config = config();
@@ -79,8 +91,7 @@ impl Runtime {
                 Self::start(config, Some(files))
             }
             Err(error) => {
-                let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
-                warn!(%error, cause, "compiled plugins are not kept: each start compiles them");
+                refused(&error);
                 Self::new()
             }
         }
@@ -106,6 +117,11 @@ impl Runtime {
         let component = compile()?;
         cache.note(digest);
         Ok(component)
+    }
+
+    /// How many plugins were found compiled so far.
+    pub fn found_compiled(&self) -> usize {
+        self.compiler.cache.as_ref().map_or(0, CodeCache::hits)
     }
 
     /// wasmtime's engine.

@@ -11,6 +11,7 @@ use tokio::runtime::Builder;
 
 use crate::author::Subject;
 use crate::author::bench::{Benched, bench, bench_bundled};
+use crate::cli::compiled;
 use crate::cli::progress::Progress;
 use crate::cli::table::{columns, width};
 use crate::config::Span;
@@ -44,11 +45,11 @@ impl Bench {
     pub(super) fn run(&self) -> Result<()> {
         let subject = Subject::find(&self.plugin)?;
         let thread = Builder::new_current_thread().enable_all().build().context("starting the async runtime")?;
-        let time: Duration = self.time.0;
+        let (time, runtime): (Duration, _) = (self.time.0, compiled::runtime()?);
         let (plugin, bundled) = {
             let _progress = Progress::of(format!("measuring {}", subject.name));
-            let plugin = thread.block_on(bench(&subject, time))?;
-            (plugin, thread.block_on(bench_bundled(subject.role, time))?)
+            let plugin = thread.block_on(bench(&subject, time, &runtime))?;
+            (plugin, thread.block_on(bench_bundled(subject.role, time, &runtime))?)
         };
         if self.json {
             let sides = Sides { plugin: &plugin, bundled: bundled.as_ref() };
@@ -78,7 +79,7 @@ fn lines(plugin: &Benched, bundled: Option<&Benched>) -> Vec<String> {
 }
 
 fn summary(benched: &Benched) -> String {
-    let Benched { name, bytes, compile_ms, memory, .. } = benched;
+    let Benched { name, bytes, readied, memory, .. } = benched;
     let memory = ByteSize(usize::try_from(*memory).unwrap_or(usize::MAX));
-    format!("{name}: {bytes} bytes, compiled in {compile_ms:.0} ms, at most {memory} in one instance")
+    format!("{name}: {bytes} bytes, {readied}, at most {memory} in one instance")
 }

@@ -8,8 +8,9 @@ use clap::Args;
 use tokio::runtime::Builder;
 
 use crate::author::{Asked, Checked, Subject, check};
+use crate::cli::compiled;
 use crate::cli::progress::Progress;
-use crate::plugin::{ByteSize, Runtime};
+use crate::plugin::ByteSize;
 
 /// Check that a plugin would come into service
 ///
@@ -31,9 +32,10 @@ impl Check {
     pub(super) fn run(&self) -> Result<()> {
         let subject = Subject::find(&self.plugin)?;
         let threads = Builder::new_multi_thread().enable_all().build().context("starting the async runtime")?;
+        let runtime = compiled::runtime()?;
         let checked = {
             let _progress = Progress::of(format!("compiling {}", subject.file.display()));
-            threads.block_on(check(&subject, &Runtime::new()?))?
+            threads.block_on(check(&subject, &runtime))?
         };
         if self.json {
             writeln!(stdout(), "{}", serde_json::to_string_pretty(&checked)?)?;
@@ -48,13 +50,13 @@ impl Check {
 }
 
 fn lines(subject: &Subject, checked: &Checked) -> Vec<String> {
-    let Checked { name, role, contract, bytes, grants, compile_ms, trial_ms, asked, memory, warnings, .. } = checked;
+    let Checked { name, role, contract, bytes, grants, readied, trial_ms, asked, memory, warnings, .. } = checked;
     let memory = ByteSize(usize::try_from(*memory).unwrap_or(usize::MAX));
     let mut lines = vec![
         format!("plugin    {name}, {}, sha256 {:.12}", role.with_article(), subject.code.digest),
         format!("contract  {contract}"),
         format!("grants    {}", if grants.is_empty() { "nothing".to_owned() } else { grants.join("; ") }),
-        format!("size      {bytes} bytes, compiled in {compile_ms:.0} ms"),
+        format!("size      {bytes} bytes, {readied}"),
         format!("start     {trial_ms:.1} ms with a fresh instance, at most {memory} of memory"),
     ];
     lines.extend(asked.iter().map(|Asked { about, said, ms }| format!("asked     about {about}: {said} ({ms:.1} ms)")));

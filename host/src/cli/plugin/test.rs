@@ -16,9 +16,8 @@ use crate::author::store_contract::{LARGE, keeps_to_the_contract};
 use crate::author::{
     AuthorError, GuestLines, Heard, Lines, Loaded, Manifest, PluginRole, Receiver, Subject, build, loaded, trial,
 };
+use crate::cli::compiled;
 use crate::cli::progress::Progress;
-use crate::config::Config;
-use crate::daemon::registry;
 use crate::metrics::Metrics;
 use crate::plugin::{Limits, Runtime};
 use crate::state::StateStore;
@@ -101,15 +100,14 @@ impl Test {
         let thread = Builder::new_current_thread().enable_all().build().context("starting the async runtime")?;
         let _listening = tracing_subscriber::registry().with(GuestLines::to(logged.clone())).set_default();
         let folder = tempfile::tempdir().context("making a folder for the plugin's files")?;
+        let runtime = compiled::runtime()?;
         thread.block_on(async {
             let metrics = Arc::new(Metrics::default());
-            // Compiled code is kept where a daemon keeps it.
-            let registry = registry(&Config::default(), Arc::clone(&metrics))?;
             let receiver = if subject.grant().http { Some(Receiver::start(heard.clone()).await?) } else { None };
             let load = async || {
                 let grants = trial::grants(subject, receiver.as_ref(), folder.path())?;
                 let limits = Limits { deadline: trial::DEADLINE, ..loaded::limits(subject.role) };
-                let plugin = Loaded::load(subject, limits, grants, registry.runtime(), &metrics)?;
+                let plugin = Loaded::load(subject, limits, grants, &runtime, &metrics)?;
                 plugin.try_out().await.map_err(AuthorError::Trial)?;
                 Ok::<_, AuthorError>(plugin)
             };
@@ -122,7 +120,7 @@ impl Test {
             let _progress = Progress::of(format!("testing {}", subject.name));
             match plugin {
                 Loaded::StateStore(_) => of_store(&load).await,
-                plugin => self.of_traces(subject, &plugin, registry.runtime(), heard).await,
+                plugin => self.of_traces(subject, &plugin, &runtime, heard).await,
             }
         })
     }
