@@ -27,7 +27,7 @@ fn root() -> PathBuf {
 /// The answer of a command that has to succeed.
 fn tidegate(arguments: &[&str]) -> String {
     let mut command = Command::new(&*PROGRAM);
-    command.args(arguments).stdin(Stdio::null());
+    command.args(arguments).stdin(Stdio::null()).env("XDG_CACHE_HOME", env!("CARGO_TARGET_TMPDIR"));
     let output = command.output().unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let (answer, errors) = (text(&output.stdout), text(&output.stderr));
@@ -37,14 +37,18 @@ fn tidegate(arguments: &[&str]) -> String {
 
 /// The languages that can be tried here; says which cannot.
 fn languages() -> impl Iterator<Item = &'static str> {
-    LANGUAGES.into_iter().filter_map(|(language, program)| {
-        let is_there = Command::new(program).arg("version").output().is_ok();
-        assert!(is_there || language == EXPERIMENTAL, "`{program}` is not installed, which {language} needs");
-        if !is_there {
-            println!("languages: {language} is skipped: `{program}` is not installed");
-        }
-        is_there.then_some(language)
-    })
+    LANGUAGES.into_iter().map(|(language, _)| language).filter(|language| is_there(language))
+}
+
+/// Whether plugins in a language can be built here; says so if they cannot.
+fn is_there(language: &str) -> bool {
+    let (_, program) = LANGUAGES.into_iter().find(|(known, _)| *known == language).unwrap();
+    let is_there = Command::new(program).arg("version").output().is_ok();
+    assert!(is_there || language == EXPERIMENTAL, "`{program}` is not installed, which {language} needs");
+    if !is_there {
+        println!("languages: {language} is skipped: `{program}` is not installed");
+    }
+    is_there
 }
 
 /// A plugin from nothing: its folder, and its component.
@@ -96,20 +100,31 @@ fn event_handlers_log_and_send_what_is_expected_in_every_language() {
     }
 }
 
-/// The examples in other languages than Rust: the contract of each comes from a new plugin of its language.
+/// The examples in other languages than Rust: the contract of each, and what a language's tools need beside it, comes from
+/// a new plugin of its language.
 #[test]
-#[ignore = "needs npm, Python and Zig"]
+#[ignore = "needs npm, Python, Zig and Go"]
 fn the_examples_decide_as_expected() {
     let folder = tempfile::tempdir().unwrap();
     let most = BTreeMap::from([("c-minimal-policy", 20_000)]);
-    for name in ["js-backlog-policy", "python-threshold-policy", "c-minimal-policy"] {
+    for (language, name) in [
+        ("js", "js-backlog-policy"),
+        ("python", "python-threshold-policy"),
+        ("c", "c-minimal-policy"),
+        ("go", "go-autoscaler-policy"),
+    ] {
+        if !is_there(language) {
+            continue;
+        }
         // In the same depth, as it names the golden traces.
         let example = folder.path().join("examples").join(name);
         let path = example.to_str().unwrap();
-        let wit = folder.path().join("contract").join(name);
-        tidegate(&["plugin", "new", name, "--role", "policy", "--lang", "rust", "--out", wit.to_str().unwrap()]);
+        let new = folder.path().join("contract").join(name);
+        tidegate(&["plugin", "new", name, "--role", "policy", "--lang", language, "--out", new.to_str().unwrap()]);
         copy(&root().join("examples").join(name), &example);
-        copy(&wit.join("wit"), &example.join("wit"));
+        for needed in ["wit", "vendor"].iter().filter(|needed| new.join(needed).exists()) {
+            copy(&new.join(needed), &example.join(needed));
+        }
         let traces = folder.path().join("tests/traces");
         if !traces.exists() {
             copy(&root().join("tests/traces"), &traces);
@@ -130,7 +145,7 @@ fn copy(from: &Path, to: &Path) {
         let entry = entry.unwrap();
         let (path, name) = (entry.path(), entry.file_name());
         // What a build left there is not part of an example.
-        if ["node_modules", ".venv", "gen"].iter().any(|made| name == *made) {
+        if ["node_modules", ".venv", "gen", "vendor"].iter().any(|made| name == *made) {
             continue;
         }
         if path.is_dir() {
