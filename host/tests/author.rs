@@ -1,12 +1,17 @@
 //! A plugin's author at work: from nothing to a plugin that does what is expected of it, by the commands of the tutorial.
 //! What is built here is Rust: this project's own toolchain is there.
 
-#![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail loudly")]
+#![expect(clippy::print_stdout, reason = "what was measured is to be seen")]
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -138,6 +143,65 @@ fn what_cannot_be_meant_is_said() {
     assert!(failure(here, &["build"]).contains("`no-such-tool` is not installed: see x.org"));
     let usage = tidegate(here, &["new", "x", "--role", "polciy"]);
     assert_eq!(usage.status.code(), Some(2));
+}
+
+/// The demo of one's own policy, until it is dropped.
+struct Demo {
+    process: Child,
+    lines: Receiver<String>,
+}
+
+impl Demo {
+    fn of(policy: &Path) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
+        command.args(["demo", "--plain", "--seconds", "600", "--policy"]).arg(policy).stdout(Stdio::piped());
+        let mut process = command.env("XDG_STATE_HOME", env!("CARGO_TARGET_TMPDIR")).spawn().unwrap();
+        let output = BufReader::new(process.stdout.take().unwrap());
+        let (told, lines) = mpsc::channel();
+        thread::spawn(move || output.lines().map_while(Result::ok).try_for_each(|line| told.send(line)));
+        Self { process, lines }
+    }
+
+    /// Waits until this version decides.
+    fn is_decided_by(&self, digest: &str) {
+        let until = Instant::now() + Duration::from_secs(120);
+        let expected = format!("version {} decides", &digest[..12]);
+        loop {
+            let line = self.lines.recv_timeout(until - Instant::now()).expect("a demo that goes on");
+            assert!(!line.contains("is refused"), "{line}");
+            if line.ends_with(&expected) {
+                return;
+            }
+        }
+    }
+}
+
+impl Drop for Demo {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+#[test]
+#[ignore = "builds plugins with cargo, and compiles them: minutes"]
+fn a_change_is_seen_in_a_demo_that_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let plugin = new(folder.path(), "seen", &["--role", "policy", "--lang", "rust"]);
+    let digest = |built: &Value| built["digest"].as_str().unwrap().to_owned();
+    let first = digest(&json(&plugin, &["build", "--json"]));
+    let demo = Demo::of(&plugin.join("seen.wasm"));
+    demo.is_decided_by(&first);
+    let rule = plugin.join("src/rule.rs");
+    let source = fs::read_to_string(&rule).unwrap();
+    fs::write(&rule, source.replace("bounds.target).ceil()", "bounds.target).ceil() + 1.0")).unwrap();
+    let built = json(&plugin, &["build", "--json"]);
+    let began = Instant::now();
+    let second = digest(&built);
+    assert_ne!(first, second);
+    demo.is_decided_by(&second);
+    let (building, seen) = (built["seconds"].as_f64().unwrap(), began.elapsed().as_secs_f64());
+    println!("author: a changed policy was built in {building:.1} s and decided {seen:.1} s later");
 }
 
 /// The commands of the tutorial, but for those that need a cluster, or do not end by themselves.

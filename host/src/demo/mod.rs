@@ -18,4 +18,4 @@ mod view;
 pub use error::DemoError;
 pub use show::{DemoOptions, run};
 pub use tally::{JobTally, Tally};
-pub use view::{DemoDecision, DemoJob, DemoRow, DemoView};
+pub use view::{DemoDecision, DemoJob, DemoPolicy, DemoRow, DemoView};

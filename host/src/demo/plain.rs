@@ -3,13 +3,17 @@
 use std::time::Duration;
 
 use super::view::grouped;
-use super::{DemoJob, DemoView};
+use super::{DemoJob, DemoPolicy, DemoView};
 
-/// The lines that tell what is different in `after`: one for each decision to act, each restart, each job that runs again.
+/// The lines that tell what is different in `after`: one for another version of the policy, for each decision to act, each
+/// restart, each job that runs again.
 ///
 /// Decisions to hold are not told: their reasons change with every window that fills.
 pub(super) fn changes(before: &DemoView, after: &DemoView, elapsed: Duration) -> Vec<String> {
     let mut lines = Vec::new();
+    if let Some(policy) = &after.policy {
+        lines.extend(changes_of_policy(before.policy.as_ref(), policy, elapsed));
+    }
     for job in &after.jobs {
         let old = before.jobs.iter().find(|old| old.name == job.name);
         let mut tell = |text: String| lines.push(format!("{} {}: {text}", time(elapsed), job.name));
@@ -29,6 +33,23 @@ pub(super) fn changes(before: &DemoView, after: &DemoView, elapsed: Duration) ->
         if !rescaled.is_empty() {
             tell(format!("rescaled {rescaled}"));
         }
+    }
+    lines
+}
+
+fn changes_of_policy(before: Option<&DemoPolicy>, after: &DemoPolicy, elapsed: Duration) -> Vec<String> {
+    let DemoPolicy { source, version, refused } = after;
+    let mut lines = Vec::new();
+    let mut tell = |text: String| lines.push(format!("{} policy {source}: {text}", time(elapsed)));
+    if let Some(version) = version
+        && before.and_then(|before| before.version.as_ref()) != Some(version)
+    {
+        tell(format!("version {version} decides"));
+    }
+    if let Some((version, why)) = refused
+        && before.and_then(|before| before.refused.as_ref()) != refused.as_ref()
+    {
+        tell(format!("version {version} is refused: {why}"));
     }
     lines
 }
@@ -71,7 +92,8 @@ mod tests {
 
     #[test]
     fn only_changes_are_told() {
-        let before = DemoView { now: at(0), jobs: vec![job("orders", 0.0, 1, 1), job("clicks", 0.0, 2, 2)] };
+        let before =
+            DemoView { now: at(0), jobs: vec![job("orders", 0.0, 1, 1), job("clicks", 0.0, 2, 2)], policy: None };
         let mut after = before.clone();
         assert_eq!(changes(&before, &after, ELAPSED), Vec::<String>::new());
         let decision =
@@ -93,8 +115,30 @@ mod tests {
     }
 
     #[test]
+    fn another_version_of_the_policy_is_told_once() {
+        let view = |version: Option<&str>, refused: Option<(&str, &str)>| DemoView {
+            policy: Some(DemoPolicy {
+                source: "p.wasm".to_owned(),
+                version: version.map(str::to_owned),
+                refused: refused.map(|(version, why)| (version.to_owned(), why.to_owned())),
+            }),
+            ..DemoView::default()
+        };
+        let none: [&str; 0] = [];
+        assert_eq!(changes(&DemoView::default(), &view(None, None), ELAPSED), none);
+        let first = view(Some("aaa"), None);
+        assert_eq!(changes(&view(None, None), &first, ELAPSED), ["[  14 s] policy p.wasm: version aaa decides"]);
+        assert_eq!(changes(&first, &first, ELAPSED), none);
+        let refused = view(Some("aaa"), Some(("bbb", "it traps")));
+        assert_eq!(changes(&first, &refused, ELAPSED), ["[  14 s] policy p.wasm: version bbb is refused: it traps"]);
+        let second = view(Some("ccc"), None);
+        assert_eq!(changes(&refused, &second, ELAPSED), ["[  14 s] policy p.wasm: version ccc decides"]);
+    }
+
+    #[test]
     fn the_summary_is_one_line() {
-        let view = DemoView { now: at(0), jobs: vec![job("orders", 1234.0, 3, 3), job("clicks", 0.0, 2, 2)] };
+        let view =
+            DemoView { now: at(0), jobs: vec![job("orders", 1234.0, 3, 3), job("clicks", 0.0, 2, 2)], policy: None };
         assert_eq!(
             summary(&view, ELAPSED),
             "[  14 s] orders [1 3] load 97 %, lag 1,234 | clicks [1 2] load 97 %, lag 0"

@@ -95,7 +95,7 @@ impl Table {
     fn show(&mut self, view: &DemoView, elapsed: Duration) -> io::Result<bool> {
         self.screen.elapsed = elapsed;
         self.terminal.draw(|frame| table::draw(frame, view, &self.screen))?;
-        let height = self.terminal.size()?.height.saturating_sub(3);
+        let height = self.terminal.size()?.height.saturating_sub(table::taken(view));
         while event::poll(Duration::ZERO)? {
             let Event::Key(key) = event::read()? else { continue };
             if key.kind == KeyEventKind::Release {

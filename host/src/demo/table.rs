@@ -9,7 +9,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
 use super::view::{age, grouped};
-use super::{DemoJob, DemoRow, DemoView};
+use super::{DemoJob, DemoPolicy, DemoRow, DemoView};
 
 /// What a frame needs besides the view.
 #[derive(Clone, Debug, Default)]
@@ -26,9 +26,11 @@ pub(super) struct Screen {
 
 /// Draws `view` on the whole of `frame`.
 pub(super) fn draw(frame: &mut Frame<'_>, view: &DemoView, screen: &Screen) {
-    let rows = Layout::vertical([Constraint::Length(2), Constraint::Min(1), Constraint::Length(1)]);
+    let header = header(view, screen);
+    let height = u16::try_from(header.len()).unwrap_or_default();
+    let rows = Layout::vertical([Constraint::Length(height), Constraint::Min(1), Constraint::Length(1)]);
     let [head, body, foot] = rows.areas(frame.area());
-    frame.render_widget(Paragraph::new(header(screen)), head);
+    frame.render_widget(Paragraph::new(header), head);
     let lines: Vec<Line<'_>> = view.jobs.iter().flat_map(|job| lines_of(job, view)).collect();
     frame.render_widget(Paragraph::new(lines).scroll((screen.scroll.min(highest_scroll(view, body.height)), 0)), body);
     frame.render_widget(Paragraph::new(footer(screen)), foot);
@@ -40,11 +42,16 @@ pub(super) fn highest_scroll(view: &DemoView, height: u16) -> u16 {
     u16::try_from(lines).unwrap_or(u16::MAX).saturating_sub(height)
 }
 
+/// How many lines the jobs do not have.
+pub(super) fn taken(view: &DemoView) -> u16 {
+    if view.policy.is_some() { 4 } else { 3 }
+}
+
 const VERTEX_WIDTH: usize = 24;
 const BAR_WIDTH: usize = 10;
 const LAG_WIDTH: usize = 11;
 
-fn header(screen: &Screen) -> Vec<Line<'static>> {
+fn header(view: &DemoView, screen: &Screen) -> Vec<Line<'static>> {
     let title = Line::from(vec![
         "tidegate demo".bold(),
         " - ".into(),
@@ -54,7 +61,18 @@ fn header(screen: &Screen) -> Vec<Line<'static>> {
     let (load_width, arrow) = (BAR_WIDTH + 6, "now > wanted");
     let columns =
         format!("  {:VERTEX_WIDTH$} {:load_width$} {:>LAG_WIDTH$}  subtasks: {arrow}", "job / vertex", "load", "lag");
-    vec![title, Line::from(columns).style(Style::new().fg(Color::DarkGray))]
+    let columns = Line::from(columns).style(Style::new().fg(Color::DarkGray));
+    std::iter::once(title).chain(view.policy.as_ref().map(deciding)).chain([columns]).collect()
+}
+
+fn deciding(policy: &DemoPolicy) -> Line<'static> {
+    let DemoPolicy { source, version, refused } = policy;
+    let version = version.as_deref().unwrap_or("-");
+    let mut spans = vec![format!("policy {source}, version ").into(), version.to_owned().fg(Color::Cyan).bold()];
+    if let Some((version, why)) = refused {
+        spans.push(format!("  {version} is refused: {why}").fg(Color::Red));
+    }
+    spans.into()
 }
 
 fn footer(screen: &Screen) -> Line<'static> {
@@ -144,7 +162,7 @@ mod tests {
         let mut waiting = job("waiting", 0.0, 2, 2);
         waiting.state = "RESTARTING".to_owned();
         waiting.rows.iter_mut().for_each(|row| row.load = None);
-        DemoView { now: at(100), jobs: vec![growing, waiting] }
+        DemoView { now: at(100), jobs: vec![growing, waiting], policy: None }
     }
 
     fn screen() -> Screen {
@@ -167,6 +185,21 @@ mod tests {
             " q  quit   up/down  scroll  12 of 60 s",
         ];
         assert_eq!(drawn(&view(), &screen(), 80, 9), expected.map(str::to_owned));
+    }
+
+    #[test]
+    fn ones_own_policy_is_shown_with_its_version() {
+        let policy = |refused: Option<(&str, &str)>| DemoPolicy {
+            source: "my-policy.wasm".to_owned(),
+            version: Some("0a1b2c3d4e5f".to_owned()),
+            refused: refused.map(|(version, why)| (version.to_owned(), why.to_owned())),
+        };
+        let shown = |refused| drawn(&DemoView { policy: Some(policy(refused)), ..view() }, &screen(), 80, 10);
+        let all = shown(None);
+        assert_eq!(all[1], "policy my-policy.wasm, version 0a1b2c3d4e5f");
+        assert!(all[2].starts_with("  job / vertex") && all[8].starts_with("  enrich"), "{all:?}");
+        let refused = shown(Some(("6f7e8d9c0b1a", "it traps")));
+        assert_eq!(refused[1], "policy my-policy.wasm, version 0a1b2c3d4e5f  6f7e8d9c0b1a is refused: it traps");
     }
 
     #[test]

@@ -102,7 +102,7 @@ mod tests {
         ] {
             let mut job = job("orders", lag, parallelism, 4);
             job.state = state.to_owned();
-            tally.observe(&DemoView { now: at(0), jobs: vec![job] });
+            tally.observe(&DemoView { now: at(0), jobs: vec![job], policy: None });
         }
         let found = &tally.jobs[0];
         assert_eq!((found.ups, found.downs), (1, 1));

@@ -11,6 +11,19 @@ pub struct DemoView {
     pub now: Timestamp,
     /// In the order in which they are shown.
     pub jobs: Vec<DemoJob>,
+    /// Who decides, where that is not the bundled policy.
+    pub policy: Option<DemoPolicy>,
+}
+
+/// A policy that may be another version at any moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DemoPolicy {
+    /// Where it comes from.
+    pub source: String,
+    /// The version that decided last: the beginning of its digest. Absent: none has yet.
+    pub version: Option<String>,
+    /// A newer version that does not come into service, and why.
+    pub refused: Option<(String, String)>,
 }
 
 /// One job.
