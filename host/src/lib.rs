@@ -36,3 +36,4 @@ pub mod follow;
 mod offline;
 pub mod reload;
 mod stores;
+pub mod wit;

@@ -6,7 +6,7 @@ use wit_parser::{
     Docs, Function, FunctionKind, Handle, Interface, Resolve, Type, TypeDef, TypeDefKind, TypeId, TypeOwner,
 };
 
-use super::contracts::{ALL, Package};
+use crate::wit::{ALL, Package};
 
 /// What stands before the reference.
 const INTRODUCTION: &str = "\

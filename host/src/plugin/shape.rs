@@ -8,19 +8,12 @@ use wasmtime::component::Component;
 use wasmtime::component::types::{ComponentFunc, ComponentInstance, ComponentItem, Type};
 use wit_parser::{Function, Handle, Interface, Resolve, Type as WitType, TypeDefKind};
 
-/// The texts that the bindings are made of, each after those that it uses.
-const TEXTS: [(&str, &str); 5] = [
-    ("types.wit", include_str!("../../../wit/types/v0.1/types.wit")),
-    ("host.wit", include_str!("../../../wit/host/v0.1/host.wit")),
-    ("policy.wit", include_str!("../../../wit/policy/v0.1/policy.wit")),
-    ("event-handler.wit", include_str!("../../../wit/event-handler/v0.1/event-handler.wit")),
-    ("state-store.wit", include_str!("../../../wit/state-store/v0.1/state-store.wit")),
-];
+use crate::wit::{ALL, Package};
 
 /// All contracts. Empty if they could not be read, which a test rules out: wasmtime's words are left then.
 static CONTRACTS: LazyLock<Contracts> = LazyLock::new(|| {
     let mut resolve = Resolve::default();
-    match TEXTS.iter().try_for_each(|(name, text)| resolve.push_str(name, text).map(drop)) {
+    match ALL.iter().try_for_each(|Package { name, text }| resolve.push_str(name, text).map(drop)) {
         Ok(()) => Contracts(resolve),
         Err(_) => Contracts(Resolve::default()),
     }
