@@ -15,7 +15,7 @@ use tidegate_common::configuration::Configuration;
 use tidegate_common::time::Timestamp;
 use tidegate_policy_kit as kit;
 use tidegate_policy_kit::extension::{self, CustomMetric};
-use tidegate_policy_kit::metric::{EvaluatedMetric, Metric, VertexMetrics};
+use tidegate_policy_kit::metric::{EvaluatedMetric, VertexMetrics};
 use tidegate_policy_kit::view::{self, View};
 use tokio::runtime::Handle;
 
@@ -118,9 +118,9 @@ impl kit::Extensions for Reached {
 }
 
 fn scalars(evaluated: &VertexMetrics) -> Vec<Scalar> {
-    let scalar = |(metric, value): (Metric, EvaluatedMetric)| {
+    let scalar = |(name, value): (&str, EvaluatedMetric)| {
         let EvaluatedMetric { current, average } = value;
-        Scalar { metric: metric.name().to_owned(), current, average }
+        Scalar { metric: name.to_owned(), current, average }
     };
     evaluated.iter().map(scalar).collect()
 }
@@ -141,7 +141,7 @@ fn from_ship(ship: view::ShipStrategy) -> ShipStrategy {
 
 fn into_evaluated(column: kit::decision::Column) -> Evaluated {
     let kit::decision::Column { metric, current, average } = column;
-    Evaluated { metric: metric.to_owned(), current, average }
+    Evaluated { metric: metric.into_owned(), current, average }
 }
 
 fn broken(source: Box<dyn std::error::Error + Send + Sync>) -> PolicyError {

@@ -20,7 +20,11 @@ pub(crate) fn decision(decision: kit::Decision) -> wit::Decision {
         recommended,
         evaluated: evaluated
             .into_iter()
-            .map(|kit::Column { metric, current, average }| wit::Column { metric: metric.to_owned(), current, average })
+            .map(|kit::Column { metric, current, average }| wit::Column {
+                metric: metric.into_owned(),
+                current,
+                average,
+            })
             .collect(),
         evaluated_global: evaluated_global
             .into_iter()

@@ -2,7 +2,7 @@
 
 use tidegate_policy_kit::decision::Column;
 use tidegate_policy_kit::extension::{Alignment, CustomMetric, Extensions, Ruling, Situation};
-use tidegate_policy_kit::metric::{EvaluatedMetric, Metric, VertexMetrics};
+use tidegate_policy_kit::metric::{EvaluatedMetric, VertexMetrics};
 use tidegate_policy_kit::view::ShipStrategy;
 
 use crate::bindings::tidegate::policy::{extension, observation, terms};
@@ -58,7 +58,7 @@ impl Extensions for Reached {
         let evaluated: Vec<terms::MetricColumn> = evaluated
             .into_iter()
             .map(|Column { metric, current, average }| terms::MetricColumn {
-                name: metric.to_owned(),
+                name: metric.into_owned(),
                 current,
                 average,
             })
@@ -78,9 +78,9 @@ fn index(vertex: usize) -> u32 {
 }
 
 fn metrics(evaluated: &VertexMetrics) -> Vec<terms::Metric> {
-    let metric = |(metric, value): (Metric, EvaluatedMetric)| {
+    let metric = |(name, value): (&str, EvaluatedMetric)| {
         let EvaluatedMetric { current, average } = value;
-        terms::Metric { name: metric.name().to_owned(), current, average }
+        terms::Metric { name: name.to_owned(), current, average }
     };
     evaluated.iter().map(metric).collect()
 }

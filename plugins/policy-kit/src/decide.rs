@@ -496,6 +496,45 @@ mod tests {
     }
 
     #[test]
+    fn a_metric_of_an_evaluators_own_name_is_told_to_the_others_and_recorded_but_not_remembered() {
+        let custom = |name: &str, current, average| CustomMetric { name: name.to_owned(), current, average };
+        let nan = f64::NAN;
+        let mut said = vec![custom("WIND", 7.12345, nan), custom("NOTHING", nan, nan), custom("WIND", nan, 8.0)];
+        said.extend((0..200).map(|number| custom(&format!("M{number}"), f64::from(number), nan)));
+        let extensions = FakeExtensions {
+            evaluated: BTreeMap::from([(0, said)]),
+            aligner: Some("tens".to_owned()),
+            aligned: Some(Ok(Some(10))),
+            ruling: Some(Ok(Ruling::Accepted(vec![(0, 10)]))),
+            ..FakeExtensions::default()
+        };
+        let mut view = source(1000.0);
+        view.configuration.set("job.autoscaler.scaling.parallelism-alignment.mode", "tens");
+        let decision = decide(&view, &extensions).unwrap();
+
+        let row = extensions.row.borrow();
+        let wind = row.by_name("WIND").unwrap();
+        assert_eq!((wind.current, wind.average), (7.123, 8.0), "rounded, and value by value");
+        assert_eq!(row.by_name("NOTHING"), None);
+        assert_eq!((row.own().count(), row.by_name("M98").is_some()), (100, true), "and no more names");
+        let without = FakeExtensions {
+            aligner: extensions.aligner.clone(),
+            aligned: extensions.aligned.clone(),
+            ruling: extensions.ruling.clone(),
+            ..FakeExtensions::default()
+        };
+        let plain = decide(&view, &without).unwrap();
+        for columns in [&decision.evaluated, &*extensions.columns.borrow()] {
+            let (known, own) = columns.split_at(plain.evaluated.len());
+            assert_eq!(format!("{known:?}"), format!("{:?}", plain.evaluated), "those of the policy stay as they are");
+            let wind = &own[0];
+            assert_eq!((&*wind.metric, &wind.current[..], &wind.average[..]), ("WIND", &[7.123][..], &[8.0][..]));
+            assert_eq!((own.len(), &own[99].current[..], &own[99].average[..]), (100, &[98.0][..], &[][..]));
+        }
+        assert_eq!(decision.state, plain.state, "the Java autoscaler knows no such names");
+    }
+
+    #[test]
     fn a_filter_has_the_last_word_before_anything_is_told_or_kept() {
         let mut extensions = FakeExtensions { ruling: Some(Ok(Ruling::Accepted(vec![(0, 7)]))), ..Default::default() };
         let decision = decide(&source(1000.0), &extensions).unwrap();

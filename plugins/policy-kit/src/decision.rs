@@ -1,5 +1,6 @@
 //! What the policy answers.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use thiserror::Error;
@@ -42,8 +43,8 @@ pub struct Target {
 /// One evaluated metric of all vertices. NaN where there is no value.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Column {
-    /// Such as `TRUE_PROCESSING_RATE`.
-    pub metric: &'static str,
+    /// Such as `TRUE_PROCESSING_RATE`, or an evaluator's own name.
+    pub metric: Cow<'static, str>,
     /// The latest values. Empty, or one entry per vertex.
     pub current: Vec<f64>,
     /// The averages over the window. Empty, or one entry per vertex.

@@ -72,7 +72,8 @@ impl Limits {
 }
 
 impl ScalingSummary {
-    /// The summary of a change that `metrics` led to.
+    /// The summary of a change that `metrics` led to. An evaluator's own metrics are left out: the Java autoscaler, which
+    /// may read this one day, knows no other names than Flink's.
     pub fn new(current_parallelism: i32, new_parallelism: i32, metrics: &VertexMetrics) -> Self {
         let present = Metric::ALL.into_iter().filter_map(|metric| Some((metric, metrics.get(metric)?)));
         Self {

@@ -92,12 +92,39 @@ impl EvaluatedMetric {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct VertexMetrics {
     entries: [Option<EvaluatedMetric>; Metric::COUNT],
+    /// What an evaluator answers under names that no [`Metric`] has, in the order in which they came.
+    own: Vec<(String, EvaluatedMetric)>,
 }
 
 impl VertexMetrics {
-    /// Every value that is there, in the order of the rows.
-    pub fn iter(&self) -> impl Iterator<Item = (Metric, EvaluatedMetric)> {
-        Metric::ALL.into_iter().zip(self.entries).filter_map(|(metric, value)| Some((metric, value?)))
+    /// Every value that is there by its name: in the order of the rows, then those of the evaluator's own names.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, EvaluatedMetric)> {
+        let known = Metric::ALL.into_iter().zip(self.entries);
+        known.filter_map(|(metric, value)| Some((metric.name(), value?))).chain(self.own())
+    }
+
+    /// The values under an evaluator's own names.
+    pub fn own(&self) -> impl Iterator<Item = (&str, EvaluatedMetric)> {
+        self.own.iter().map(|(name, value)| (name.as_str(), *value))
+    }
+
+    /// Puts `value` under `name`, also under one that no [`Metric`] has.
+    pub fn set_by_name(&mut self, name: &str, value: EvaluatedMetric) {
+        if let Some(metric) = Metric::from_name(name) {
+            return self.set(metric, value);
+        }
+        match self.own.iter_mut().find(|(own, _)| own == name) {
+            Some((_, before)) => *before = value,
+            None => self.own.push((name.to_owned(), value)),
+        }
+    }
+
+    /// The value under `name`, if there is one.
+    pub fn by_name(&self, name: &str) -> Option<EvaluatedMetric> {
+        match Metric::from_name(name) {
+            Some(metric) => self.get(metric),
+            None => self.own().find(|(own, _)| *own == name).map(|(_, value)| value),
+        }
     }
 
     /// Puts `value` under `metric`.

@@ -111,6 +111,10 @@ pub(crate) struct FakeExtensions {
     pub(crate) ruling: Option<Result<Ruling, String>>,
     /// What the filters were asked.
     pub(crate) asked: RefCell<Vec<Vec<(usize, u32)>>>,
+    /// What the filters were shown last.
+    pub(crate) columns: RefCell<Vec<Column>>,
+    /// What the aligner was shown last.
+    pub(crate) row: RefCell<VertexMetrics>,
 }
 
 impl Extensions for FakeExtensions {
@@ -130,12 +134,14 @@ impl Extensions for FakeExtensions {
         self.evaluated.get(&vertex).cloned().unwrap_or_default()
     }
 
-    fn align(&self, _: &Alignment<'_>) -> Result<Option<u32>, String> {
+    fn align(&self, question: &Alignment<'_>) -> Result<Option<u32>, String> {
+        self.row.replace(question.evaluated.clone());
         self.aligned.clone().unwrap()
     }
 
-    fn filter(&self, changes: Vec<(usize, u32)>, _: Vec<Column>) -> Result<Ruling, String> {
+    fn filter(&self, changes: Vec<(usize, u32)>, evaluated: Vec<Column>) -> Result<Ruling, String> {
         self.asked.borrow_mut().push(changes);
+        self.columns.replace(evaluated);
         self.ruling.clone().unwrap()
     }
 }

@@ -104,6 +104,31 @@ async fn an_evaluator_sees_what_has_been_evaluated_and_its_own_word_on_it() {
 }
 
 #[tokio::test]
+async fn an_evaluators_own_metric_reaches_the_aligner_the_filters_and_the_record() {
+    let by = [
+        EVALUATOR[0],
+        EVALUATOR[1],
+        ("metrics.custom-evaluator.mine.act", "own"),
+        ALIGNER[0],
+        ALIGNER[1],
+        ("scaling.parallelism-alignment.mode.mine.act", "by"),
+        ("scaling.parallelism-alignment.mode.mine.by", "MY_METRIC"),
+    ];
+    let vetoed = [&by[..], &FILTER, &[("scaling.custom-executor.mine.act", "tell-own")]].concat();
+    let jobs = [job("extended", &by), job("vetoed", &vetoed), short_of_three("plain")];
+    let mut host = Scenario::of(jobs).extensions(test_extensions(&[]).await).start().await;
+    host.passes(PASSES).await;
+    assert_eq!(target(&host, "extended"), Some(11), "what the evaluator says of the vertex");
+    let own = evaluated(decided(&host, "extended"), "MY_METRIC");
+    assert_eq!(own[1], (11.0, 0.123), "rounded as all metrics are");
+    assert!(own[0].0 == 3.0 && own[0].1.is_nan(), "{own:?}");
+    assert!(!host.state("extended").await["scalingHistory"].contains("MY_METRIC"), "Java could not read it");
+    let vetoes = host.events("vetoed", "ScalingVetoed");
+    assert_eq!(vetoes[0].event.message, "Scaling vetoed by mine: [3.0, 11.0] [NaN, 0.123]");
+    assert_eq!(host.puts("plain").len(), 1);
+}
+
+#[tokio::test]
 async fn an_evaluator_that_fails_changes_nothing() {
     for (act, words) in [
         ("trap", "it failed: trapped"),

@@ -1,5 +1,8 @@
 //! The whole evaluation: every metric of every vertex, in topological order.
 
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
 use tidegate_common::number::max;
 
 use super::backlog::is_processing_backlog;
@@ -10,9 +13,12 @@ use super::target_rate::Flow;
 use super::threshold::Demand;
 use super::window::Window;
 use crate::decision::{Column, Failure};
-use crate::extension::{Extensions, Situation};
+use crate::extension::{CustomMetric, Extensions, Situation};
 use crate::metric::{EvaluatedMetric, Metric, VertexMetrics};
 use crate::topology::{Topology, Vertex};
+
+/// Names beyond the policy's own that are kept of an evaluator in one pass. Each is a column over all vertices.
+const MOST_OWN_NAMES: usize = 100;
 
 /// The evaluated metrics of one pass.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,21 +34,41 @@ pub struct Evaluation {
 impl Evaluation {
     /// What was evaluated, column by column; without what no vertex has.
     pub fn columns(&self) -> Vec<Column> {
-        let column = |value: &dyn Fn(&VertexMetrics) -> f64| {
+        let values = |value: &dyn Fn(&VertexMetrics) -> f64| {
             let values: Vec<f64> = self.vertices.iter().map(value).collect();
             if values.iter().all(|value| value.is_nan()) { Vec::new() } else { values }
         };
-        let columns = Metric::ALL.into_iter().map(|metric| Column {
-            metric: metric.name(),
-            current: column(&|row| row.current(metric)),
-            average: column(&|row| row.average(metric)),
+        let known = Metric::ALL.into_iter().map(|metric| Column {
+            metric: Cow::Borrowed(metric.name()),
+            current: values(&|row| row.current(metric)),
+            average: values(&|row| row.average(metric)),
         });
-        columns.filter(|column| !(column.current.is_empty() && column.average.is_empty())).collect()
+        let own = self.own_names().into_iter().map(|name| {
+            let value = |row: &VertexMetrics| row.by_name(name).unwrap_or(EvaluatedMetric::of(f64::NAN));
+            Column {
+                metric: Cow::Owned(name.to_owned()),
+                current: values(&|row| value(row).current),
+                average: values(&|row| value(row).average),
+            }
+        });
+        known.chain(own).filter(|column| !(column.current.is_empty() && column.average.is_empty())).collect()
+    }
+
+    /// The names that only the evaluator knows, in the order in which they came.
+    fn own_names(&self) -> Vec<&str> {
+        let mut names = Vec::new();
+        for (name, _) in self.vertices.iter().flat_map(VertexMetrics::own) {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        names
     }
 }
 
 /// Evaluates a window of samples. The evaluator among the `extensions` has the last word on each vertex, also towards
-/// the vertices after it, but not on the thresholds that follow from its own rates.
+/// the vertices after it, but not on the thresholds that follow from its own rates. What it answers under names of its
+/// own is kept with the rest, for an aligner, for filters and for the record.
 ///
 /// # Errors
 /// When a source's rate cannot be told.
@@ -70,6 +96,7 @@ pub fn evaluate(
         is_processing_backlog(sources.map(|(index, (_, rate))| (lag.latest(index), *rate)), options);
 
     let mut vertices: Vec<VertexMetrics> = Vec::with_capacity(topology.vertices.len());
+    let mut own_names = BTreeSet::new();
     for ((index, vertex), ((records_in, lag_rate), (busy, (input, observed)))) in
         topology.vertices.iter().enumerate().zip(columns())
     {
@@ -84,15 +111,25 @@ pub fn evaluate(
         if is_extended {
             let situation = Situation { restart: options.restart as u64, processing_backlog };
             for custom in extensions.evaluate(index, &row, situation) {
-                // What nobody here would look at is not kept.
-                if let Some(metric) = Metric::from_name(&custom.name) {
-                    row.set(metric, custom.over(row.get(metric)));
-                }
+                merge(&mut row, &custom, &mut own_names);
             }
         }
         vertices.push(row);
     }
     Ok(Evaluation { vertices, global: GlobalEvaluation::of(window), processing_backlog })
+}
+
+/// Puts what an evaluator says over what was evaluated, or beside it: as far as there is room for its `own_names`.
+fn merge(row: &mut VertexMetrics, custom: &CustomMetric, own_names: &mut BTreeSet<String>) {
+    let value = custom.over(row.by_name(&custom.name));
+    if Metric::from_name(&custom.name).is_none() && !own_names.contains(&custom.name) {
+        let is_nothing = value.current.is_nan() && value.average.is_nan();
+        if is_nothing || own_names.len() >= MOST_OWN_NAMES {
+            return;
+        }
+        own_names.insert(custom.name.clone());
+    }
+    row.set_by_name(&custom.name, value);
 }
 
 /// What comes in at a source, and a share of its lag.

@@ -1,4 +1,5 @@
-//! An aligner that rounds up to a multiple of the parameter `multiple`, or misbehaves as the parameter `act` says.
+//! An aligner that rounds up to a multiple of the parameter `multiple`, takes the metric that the parameter `by` names
+//! for the parallelism where a vertex has it, or misbehaves as the parameter `act` says.
 
 mod bindings {
     wit_bindgen::generate!({
@@ -34,6 +35,11 @@ impl Guest for Multiples {
             "zero" => Ok(Some(0)),
             "huge" => Ok(Some(4_000_000_000)),
             "not-mine" => Ok(None),
+            "by" => {
+                let by = parameter(view, "by");
+                let metric = evaluated.iter().find(|metric| metric.name == by);
+                Ok(metric.map(|metric| metric.current as u32))
+            }
             _ => {
                 let multiple: u32 =
                     parameter(view, "multiple").parse().map_err(|error| format!("multiple: {error}"))?;

@@ -35,6 +35,12 @@ impl Guest for Forecast {
             "decline" => return Err("the oracle is silent".to_owned()),
             "nan" => vec![metric("TARGET_DATA_RATE", f64::NAN, f64::NAN), metric("LOAD", f64::NAN, f64::NAN)],
             "unknown" => vec![metric("WIND", 7.0, 7.0)],
+            // A metric of its own of all vertices but sources, with what it said of the vertex before.
+            "own" if is_source => vec![metric("MY_METRIC", 3.0, f64::NAN)],
+            "own" => {
+                let before = evaluated.metric("MY_METRIC").map_or(f64::NAN, |column| column.current[0]);
+                vec![metric("MY_METRIC", before + 8.0, f64::NAN), metric("MY_METRIC", f64::NAN, 0.12345)]
+            }
             "nameless" => vec![metric("", 7.0, 7.0)],
             "too-many" => (0..101).map(|number| metric(&format!("M{number}"), 1.0, 1.0)).collect(),
             "infinite" if is_source => vec![target(f64::INFINITY)],

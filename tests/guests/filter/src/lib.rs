@@ -55,6 +55,10 @@ impl Guest for Cap {
                 let now = view.parallelism();
                 Ok(Outcome::Modify(changes.iter().map(|it| change(it.vertex, now[it.vertex as usize])).collect()))
             }
+            Some("tell-own") => {
+                let column = evaluated.metric("MY_METRIC").ok_or("there is none")?;
+                Ok(Outcome::Veto(format!("{:?} {:?}", column.current, column.average)))
+            }
             // Tells what it sees.
             Some("tell") => {
                 let target = evaluated.metric("TARGET_DATA_RATE").map_or(f64::NAN, |column| column.average[0]);
