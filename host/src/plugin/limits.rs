@@ -47,10 +47,11 @@ impl Limits {
     /// The most calls of one plugin at the same time: half of what the pool has room for, so that others have the rest.
     pub const MOST_CALLS: usize = 64;
 
-    /// The defaults of event handlers: no pass waits for them, and somebody may have to answer them.
+    /// The defaults of event handlers: no pass waits for them, and somebody may have to answer them. They can log a line of
+    /// the longest for each event of a call.
     #[must_use]
     pub fn of_event_handlers() -> Self {
-        Self { deadline: Duration::from_secs(30), ..Self::default() }
+        Self { deadline: Duration::from_secs(30), log: 512 << 10, ..Self::default() }
     }
 }
 

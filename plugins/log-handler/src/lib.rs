@@ -26,11 +26,11 @@ impl Guest for LogHandler {
     }
 }
 
-/// One line: which job, what happened, how often.
+/// One line: which job, what happened, how often. The message is last: the host cuts lines that are long.
 fn line(event: &Event) -> String {
     let Event { cluster, job, job_name, reason, message, count, .. } = event;
     let times = if *count > 1 { format!(" ({count} times)") } else { String::new() };
-    format!("{cluster}/{job_name} ({job}): {reason}: {message}{times}")
+    format!("{cluster}/{job_name} ({job}): {reason}{times}: {message}")
 }
 
 bindings::export!(LogHandler with_types_in bindings);

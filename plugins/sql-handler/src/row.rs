@@ -6,8 +6,8 @@ use crate::event_key;
 /// The longest texts that the table takes, in characters.
 const LONGEST_REASON: usize = 191;
 const LONGEST_JOB: usize = 191;
-/// MySQL's `text` has 65535 bytes, of which a character takes up to four.
-const LONGEST_MESSAGE: usize = 16_000;
+/// In bytes: what MySQL's `text` has room for.
+const LONGEST_MESSAGE: usize = 65_535;
 
 /// One row that is to be.
 pub(crate) struct Row {
@@ -35,7 +35,7 @@ impl Row {
             reason: cut(reason, LONGEST_REASON),
             event_type,
             // PostgreSQL has no texts with a NUL.
-            message: cut(message.replace('\0', "\u{fffd}"), LONGEST_MESSAGE),
+            message: cut_bytes(message.replace('\0', "\u{fffd}"), LONGEST_MESSAGE),
             event_key,
             held: i64::from(count.saturating_sub(1)),
         }
@@ -46,5 +46,10 @@ fn cut(mut text: String, longest: usize) -> String {
     if let Some((end, _)) = text.char_indices().nth(longest) {
         text.truncate(end);
     }
+    text
+}
+
+fn cut_bytes(mut text: String, longest: usize) -> String {
+    text.truncate(text.floor_char_boundary(longest));
     text
 }

@@ -24,17 +24,37 @@ impl Format {
     }
 }
 
-/// The bodies to send, in order.
+/// Bytes of texts that go into one body, unless those of a single event are more: the host takes a body of 1 MiB, and a
+/// byte can take six as JSON.
+const ROOM: usize = 128 << 10;
+
+/// The bodies to send, in order: one, where it does not become too large.
 pub(crate) fn of(format: &Format, events: &[Event]) -> Vec<String> {
     match format {
-        Format::Json => vec![json!({ "events": events.iter().map(plain).collect::<Vec<_>>() }).to_string()],
-        Format::Slack => {
+        Format::Json => each(events, |events| json!({ "events": events.iter().map(plain).collect::<Vec<_>>() })),
+        Format::Slack => each(events, |events| {
             let lines: Vec<String> = events.iter().map(line).collect();
-            vec![json!({ "text": lines.join("\n") }).to_string()]
-        }
-        Format::Alertmanager => vec![events.iter().map(alert).collect::<Value>().to_string()],
+            json!({ "text": lines.join("\n") })
+        }),
+        Format::Alertmanager => each(events, |events| events.iter().map(alert).collect::<Value>()),
         Format::Template(template) => events.iter().map(|event| filled(template, &plain(event)).to_string()).collect(),
     }
+}
+
+/// The body of every so many events.
+fn each(mut events: &[Event], body: impl Fn(&[Event]) -> Value) -> Vec<String> {
+    let mut bodies = Vec::new();
+    while !events.is_empty() {
+        let mut bytes = 0;
+        let fitting = events.iter().take_while(|event| {
+            bytes += event.message.len() + event.job_name.len() + event.cluster.len() + event.reason.len();
+            bytes <= ROOM
+        });
+        let (now, later) = events.split_at(fitting.count().max(1));
+        bodies.push(body(now).to_string());
+        events = later;
+    }
+    bodies
 }
 
 fn plain(event: &Event) -> Value {

@@ -2,24 +2,80 @@
 #![expect(clippy::indexing_slicing, reason = "in JSON, what is not there is null")]
 
 use std::path::Path;
+use std::sync::Arc;
 
+use async_trait::async_trait;
 use serde_json::{Value, json};
+use tempfile::TempDir;
 use tidegate::event::EventHandler;
+use tidegate::metrics::Metrics;
+use tidegate::model::JobEvent;
 use tidegate::plugin::{Grants, WasmEventHandler};
+use tidegate_common::time::Timestamp;
 use tidegate_tests::kubernetes::ApiServer;
 
-use crate::handlers::{bundled, complaint, event, set};
+use crate::contract::{Arrived, Place, keeps_to_the_contract};
+use crate::handlers::{bundled, complaint, counted, event, set};
 
 /// The handler that makes events in the namespace of a server.
-pub(crate) fn events_of(server: &ApiServer, folder: &Path, options: &[(&str, &str)]) -> WasmEventHandler {
+fn events_of(server: &ApiServer, folder: &Path, options: &[(&str, &str)]) -> WasmEventHandler {
     let kubernetes = Some(server.account(folder));
     bundled("kubernetes", Grants { kubernetes, options: set(options), ..Grants::default() }).unwrap()
 }
 
-/// The messages of all writes, oldest first.
-pub(crate) fn messages(server: &ApiServer) -> Vec<String> {
-    let objects = server.objects();
-    objects.writes.iter().map(|write| write.body["message"].as_str().unwrap().to_owned()).collect()
+/// A server with the events that it has.
+struct Cluster {
+    folder: TempDir,
+    server: ApiServer,
+}
+
+#[async_trait(?Send)]
+impl Place for Cluster {
+    fn handler(&self, metrics: &Arc<Metrics>) -> WasmEventHandler {
+        let kubernetes = Some(self.server.account(self.folder.path()));
+        counted("kubernetes", Grants { kubernetes, ..Grants::default() }, metrics).unwrap()
+    }
+
+    async fn arrived(&self) -> Vec<Arrived> {
+        let objects = self.server.objects();
+        let made = objects.writes.iter().filter(|write| write.verb == "create");
+        let arrived = |name: &String| {
+            let event = objects.find("events", "streams", name).unwrap();
+            let text = |key: &str| event[key].as_str().unwrap().to_owned();
+            let at: Timestamp = text("firstTimestamp").parse().unwrap();
+            Arrived {
+                is_warning: text("type") == "Warning",
+                reason: text("reason"),
+                message: text("message"),
+                count: event["count"].as_u64().unwrap().try_into().unwrap(),
+                at: Some(at.as_millis() / 1000),
+                cluster: event["involvedObject"]["name"].as_str().map(str::to_owned),
+                key: Some(name.clone()),
+                ..Arrived::default()
+            }
+        };
+        made.map(|write| arrived(&write.name)).collect()
+    }
+
+    /// Nobody reads more of one there.
+    fn shown(&self, event: &JobEvent) -> String {
+        event.event.message.chars().take(32_000).collect()
+    }
+
+    async fn away(&mut self) -> bool {
+        self.server.kill();
+        true
+    }
+
+    async fn back(&mut self) {
+        self.server.restart();
+    }
+}
+
+#[tokio::test]
+async fn kubernetes_keeps_to_the_contract() {
+    let (folder, server) = (tempfile::tempdir().unwrap(), ApiServer::start());
+    keeps_to_the_contract(&mut Cluster { folder, server }).await;
 }
 
 /// Every event that there is: message, count, first and last time.

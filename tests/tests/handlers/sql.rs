@@ -1,36 +1,176 @@
 //! The handler `sql`: the Java autoscaler's table, on every database.
 
-use sqlx::{AssertSqlSafe, Connection, MySqlConnection, PgConnection, SqliteConnection};
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sqlx::{AssertSqlSafe, Connection, Executor, MySqlConnection, PgConnection, SqliteConnection};
 use tidegate::event::EventHandler;
+use tidegate::metrics::Metrics;
+use tidegate::model::JobEvent;
+use tidegate::plugin::WasmEventHandler;
 use tidegate_tests::database::{MariaDb, Postgres};
 
-use crate::handlers::{bundled, complaint, event, to_database};
+use crate::contract::{Arrived, Place, keeps_to_the_contract};
+use crate::handlers::{bundled, complaint, counted, event, to_database};
 
-type Row = (String, i64, String, String, String);
+/// What a MySQL `text` has room for, in bytes.
+const LONGEST: usize = 65_535;
 
-/// Every row: message, count, type, reason, key of the job.
+type Row = (String, i64, String, String, String, i64, String);
+
+/// Every row: message, count, type, reason, key of the job, seconds of its first time, key of the event.
 async fn rows(url: &str) -> Vec<Row> {
     macro_rules! read {
-        ($connection:ty, $integer:literal) => {{
-            let mut connection = <$connection>::connect(url).await.unwrap();
+        ($connection:ty, $integer:literal, $seconds:literal) => {{
+            let mut connection = match <$connection>::connect(url).await {
+                Ok(connection) => connection,
+                // There is no file before the first event.
+                Err(error) => {
+                    assert!(error.to_string().contains("unable to open"), "{error}");
+                    return Vec::new();
+                }
+            };
             let statement = format!(
-                "select message, cast(event_count as {}), event_type, reason, job_key \
+                "select message, cast(event_count as {0}), event_type, reason, job_key, cast({1} as {0}), event_key \
                  from t_flink_autoscaler_event_handler order by id",
-                $integer
+                $integer, $seconds
             );
-            sqlx::query_as(AssertSqlSafe(statement)).fetch_all(&mut connection).await.unwrap()
+            sqlx::query_as(AssertSqlSafe(statement)).fetch_all(&mut connection).await
         }};
     }
-    match url.split_once("://").unwrap().0 {
-        "sqlite" => read!(SqliteConnection, "integer"),
-        "postgres" => read!(PgConnection, "bigint"),
-        _ => read!(MySqlConnection, "signed"),
+    let found: Result<Vec<Row>, sqlx::Error> = match url.split_once("://").unwrap().0 {
+        "sqlite" => read!(SqliteConnection, "integer", "strftime('%s', create_time)"),
+        "postgres" => read!(PgConnection, "bigint", "extract(epoch from create_time)"),
+        _ => read!(MySqlConnection, "signed", "timestampdiff(second, '1970-01-01', create_time)"),
+    };
+    match found {
+        Ok(rows) => rows,
+        // And no table.
+        Err(error) => {
+            let said = error.to_string();
+            assert!(["no such table", "exist"].iter().any(|words| said.contains(words)), "{said}");
+            Vec::new()
+        }
     }
 }
 
-/// The messages, oldest first.
-pub(crate) async fn told(url: &str) -> Option<Vec<String>> {
-    Some(rows(url).await.into_iter().map(|row| row.0).collect())
+/// A database with the rows that it has.
+struct Database<Server> {
+    url: String,
+    server: Server,
+    /// The time-out of a statement, where it is not the usual one.
+    patience: Option<Duration>,
+}
+
+/// What is needed of a database's server.
+#[async_trait(?Send)]
+trait Server {
+    /// Ends it. Says how long a statement is waited for meanwhile, where that is not the usual time.
+    async fn kill(&mut self, url: &str) -> Option<Duration>;
+    fn restart(&mut self);
+}
+
+#[async_trait(?Send)]
+impl Server for Postgres {
+    async fn kill(&mut self, _: &str) -> Option<Duration> {
+        self.kill();
+        None
+    }
+
+    fn restart(&mut self) {
+        self.restart().unwrap();
+    }
+}
+
+#[async_trait(?Send)]
+impl Server for MariaDb {
+    async fn kill(&mut self, _: &str) -> Option<Duration> {
+        self.kill();
+        None
+    }
+
+    fn restart(&mut self) {
+        self.restart().unwrap();
+    }
+}
+
+/// A file is away while somebody else writes to it.
+#[async_trait(?Send)]
+impl Server for Option<SqliteConnection> {
+    async fn kill(&mut self, url: &str) -> Option<Duration> {
+        let mut connection = SqliteConnection::connect(url).await.unwrap();
+        connection.execute("begin immediate").await.unwrap();
+        *self = Some(connection);
+        Some(Duration::from_secs(1))
+    }
+
+    fn restart(&mut self) {
+        *self = None;
+    }
+}
+
+#[async_trait(?Send)]
+impl<S: Server> Place for Database<S> {
+    fn handler(&self, metrics: &Arc<Metrics>) -> WasmEventHandler {
+        let mut grants = to_database(&self.url, &[]);
+        for grant in grants.databases.values_mut() {
+            grant.timeout = self.patience;
+        }
+        counted("sql", grants, metrics).unwrap()
+    }
+
+    async fn arrived(&self) -> Vec<Arrived> {
+        let rows = rows(&self.url).await.into_iter();
+        rows.map(|(message, count, kind, reason, job_id, at, key)| Arrived {
+            is_warning: kind == "Warning",
+            reason,
+            message,
+            count: count.try_into().unwrap(),
+            at: Some(at),
+            job_id: Some(job_id),
+            key: Some(key),
+            ..Arrived::default()
+        })
+        .collect()
+    }
+
+    fn shown(&self, event: &JobEvent) -> String {
+        let message = &event.event.message;
+        message[..message.floor_char_boundary(LONGEST)].to_owned()
+    }
+
+    async fn away(&mut self) -> bool {
+        self.patience = self.server.kill(&self.url).await;
+        true
+    }
+
+    async fn back(&mut self) {
+        self.server.restart();
+    }
+}
+
+#[tokio::test]
+async fn sqlite_keeps_to_the_contract() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}", folder.path().join("events.db").display());
+    keeps_to_the_contract(&mut Database { url, server: None, patience: None }).await;
+}
+
+#[tokio::test]
+#[ignore = "needs PostgreSQL"]
+async fn postgres_keeps_to_the_contract() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Postgres::start(folder.path()).unwrap();
+    keeps_to_the_contract(&mut Database { url: server.url(), server, patience: None }).await;
+}
+
+#[tokio::test]
+#[ignore = "needs MariaDB"]
+async fn mariadb_keeps_to_the_contract() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = MariaDb::start(folder.path()).unwrap();
+    keeps_to_the_contract(&mut Database { url: server.url(), server, patience: None }).await;
 }
 
 async fn counts(url: &str) -> Vec<(String, i64)> {
@@ -48,7 +188,9 @@ async fn counts_as_java_does(url: &str) {
         (message.to_owned(), count, "Warning".to_owned(), reason.to_owned(), job.clone())
     };
     let expected = [row("first", 4, "ScalingReport"), row("another", 1, "Other"), row("second", 1, "ScalingReport")];
-    assert_eq!(rows(url).await, expected);
+    let found =
+        rows(url).await.into_iter().map(|(message, count, kind, reason, job, ..)| (message, count, kind, reason, job));
+    assert_eq!(found.collect::<Vec<_>>(), expected);
 
     // Those before the last hour are forgotten; the count of one that is forgotten goes to the next.
     handler.handle(&[event(3700, "Third", "third", 1)]).await.unwrap();
@@ -63,7 +205,7 @@ async fn counts_as_java_does(url: &str) {
     handler.handle(&odd).await.unwrap();
     let rows = rows(url).await;
     let [long, last] = rows.last_chunk().unwrap();
-    assert!(long.3 == "R".repeat(191) && long.0 == "é".repeat(16_000));
+    assert!(long.3 == "R".repeat(191) && long.0 == "é".repeat(LONGEST / 2));
     assert_eq!(last.0, "nul \u{fffd} byte");
 }
 

@@ -1,29 +1,36 @@
 //! The handler `webhook`, against a receiver that answers as a test says.
 
 use std::collections::VecDeque;
+use std::net::{SocketAddr, TcpListener as StdListener};
 use std::sync::{Arc, Mutex};
+use std::thread;
 use std::time::{Duration, Instant};
 
+use async_trait::async_trait;
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::routing::post;
 use serde_json::{Value, json};
 use tidegate::event::EventHandler;
+use tidegate::metrics::Metrics;
 use tidegate::plugin::{Grants, WasmEventHandler};
+use tidegate_common::time::Timestamp;
 use tokio::net::TcpListener;
-use tokio::task::JoinSet;
+use tokio::runtime::{Builder, Runtime};
 
-use crate::handlers::{bundled, complaint, event, set};
+use crate::contract::{Arrived, Place, keeps_to_the_contract};
+use crate::handlers::{bundled, complaint, counted, event, set};
 
 /// Headers of an answer.
 type Headers = Vec<(&'static str, &'static str)>;
 
 /// The next answers, a status and headers each; 200 after them.
-pub(crate) struct Answers(Mutex<VecDeque<(u16, Headers)>>);
+struct Answers(Mutex<VecDeque<(u16, Headers)>>);
 
 impl Answers {
-    pub(crate) fn good() -> Self {
+    fn good() -> Self {
         Self::with([])
     }
 
@@ -36,11 +43,11 @@ impl Answers {
     }
 }
 
-/// A server that takes JSON.
-pub(crate) struct Receiver {
-    address: String,
+/// A server that takes JSON. What it has seen outlives it.
+struct Receiver {
+    address: SocketAddr,
     seen: Arc<Seen>,
-    _serving: JoinSet<()>,
+    runtime: Option<Runtime>,
 }
 
 struct Seen {
@@ -52,10 +59,16 @@ struct Seen {
 }
 
 impl Receiver {
-    pub(crate) async fn start(answers: Answers) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap().to_string();
+    async fn start(answers: Answers) -> Self {
+        let listener = StdListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
         let seen = Arc::new(Seen { answers, requests: Mutex::default(), times: Mutex::default() });
+        let mut receiver = Self { address, seen, runtime: None };
+        receiver.serve(listener);
+        receiver
+    }
+
+    fn serve(&mut self, listener: StdListener) {
         let take = |State(seen): State<Arc<Seen>>, headers: HeaderMap, body: String| async move {
             assert_eq!(headers.get("content-type").unwrap(), "application/json");
             let token = headers.get("authorization").map_or("", |token| token.to_str().unwrap());
@@ -65,20 +78,46 @@ impl Receiver {
             let header = |(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value));
             (StatusCode::from_u16(status).unwrap(), headers.into_iter().map(header).collect::<HeaderMap>())
         };
-        let app = Router::new().route("/hook", post(take)).with_state(Arc::clone(&seen));
-        let mut serving = JoinSet::new();
-        serving.spawn(async move { axum::serve(listener, app).await.unwrap() });
-        Self { address, seen, _serving: serving }
+        let app = Router::new().route("/hook", post(take)).with_state(Arc::clone(&self.seen));
+        let app = app.layer(DefaultBodyLimit::max(1 << 20));
+        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        listener.set_nonblocking(true).unwrap();
+        runtime.spawn(async move { axum::serve(TcpListener::from_std(listener).unwrap(), app).await.unwrap() });
+        self.runtime = Some(runtime);
+    }
+
+    /// Ends it, with every connection.
+    fn kill(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+
+    /// Starts it again, at the same address.
+    fn restart(&mut self) {
+        // What was killed may hold the port for a moment.
+        let bound = (0..100).find_map(|_| {
+            let bound = StdListener::bind(self.address).ok();
+            if bound.is_none() {
+                thread::sleep(Duration::from_millis(50));
+            }
+            bound
+        });
+        self.serve(bound.unwrap());
     }
 
     /// The handler that sends here.
-    pub(crate) fn handler(&self, options: &[(&str, &str)]) -> WasmEventHandler {
+    fn handler(&self, options: &[(&str, &str)]) -> WasmEventHandler {
+        self.handler_counted(options, &Arc::default())
+    }
+
+    fn handler_counted(&self, options: &[(&str, &str)], metrics: &Arc<Metrics>) -> WasmEventHandler {
         let url = format!("http://{}/hook", self.address);
         let mut options = set(options);
         options.insert("url".to_owned(), url);
         options.entry("back-off".to_owned()).or_insert_with(|| "10 ms".to_owned());
         let http = vec![format!("http://{}", self.address).parse().unwrap()];
-        bundled("webhook", Grants { http, options, ..Grants::default() }).unwrap()
+        counted("webhook", Grants { http, options, ..Grants::default() }, metrics).unwrap()
     }
 
     /// How long after the one before each request came.
@@ -90,13 +129,53 @@ impl Receiver {
     fn bodies(&self) -> Vec<Value> {
         self.seen.requests.lock().unwrap().iter().map(|(body, _)| body.clone()).collect()
     }
+}
 
-    /// The messages of all events, as sent in plain JSON.
-    pub(crate) fn messages(&self) -> Vec<String> {
-        let bodies = self.bodies();
-        let events = bodies.iter().flat_map(|body| body["events"].as_array().unwrap());
-        events.map(|event| event["message"].as_str().unwrap().to_owned()).collect()
+impl Drop for Receiver {
+    fn drop(&mut self) {
+        self.kill();
     }
+}
+
+#[async_trait(?Send)]
+impl Place for Receiver {
+    fn handler(&self, metrics: &Arc<Metrics>) -> WasmEventHandler {
+        self.handler_counted(&[], metrics)
+    }
+
+    async fn arrived(&self) -> Vec<Arrived> {
+        let bodies = self.bodies();
+        let arrived = |event: &Value| {
+            let text = |key: &str| event[key].as_str().unwrap().to_owned();
+            let at: Timestamp = text("at").parse().unwrap();
+            Arrived {
+                is_warning: text("severity") == "warning",
+                reason: text("reason"),
+                message: text("message"),
+                count: event["count"].as_u64().unwrap().try_into().unwrap(),
+                at: Some(at.as_millis() / 1000),
+                cluster: Some(text("cluster")),
+                job: Some(text("job")),
+                job_id: Some(text("job-id")),
+                key: None,
+            }
+        };
+        bodies.iter().flat_map(|body| body["events"].as_array().unwrap()).map(arrived).collect()
+    }
+
+    async fn away(&mut self) -> bool {
+        self.kill();
+        true
+    }
+
+    async fn back(&mut self) {
+        self.restart();
+    }
+}
+
+#[tokio::test]
+async fn webhook_keeps_to_the_contract() {
+    keeps_to_the_contract(&mut Receiver::start(Answers::good()).await).await;
 }
 
 #[tokio::test]

@@ -60,7 +60,7 @@ async fn a_handler_that_misbehaves_is_stopped_by_a_limit_and_is_well_again_in_th
 #[tokio::test]
 async fn the_log_of_a_handler_is_cut() {
     let (log, _guard) = Log::listen();
-    let handler = hostile_handler(LIMITS(), Grants::default());
+    let handler = hostile_handler(Limits { log: 64 << 10, ..LIMITS() }, Grants::default());
     end_of(&handler, "log", "").await.unwrap_err();
     let lines = log.lines("all work and no play").len();
     assert!((400..700).contains(&lines), "{lines}");
