@@ -363,6 +363,27 @@ fn what_cannot_be_replayed_is_told_apart() {
 }
 
 /// Where something can listen.
+#[test]
+fn what_cannot_take_part_in_a_replay_is_told_apart() {
+    let folder = TempDir::new().unwrap();
+    let trace = golden("validation");
+    assert_says(&failure(&["replay", "--plugin", "x.wasm", &trace], 2), &["`x.wasm` is no plugin: expected NAME=FILE"]);
+    let component = |role: &str, name: &str| file(&folder, name, tidegate_bundled::find(role, name).unwrap());
+    let (policy, webhook) = (component("policy", "default-policy"), component("event-handler", "webhook"));
+    for (plugins, expected) in [
+        (vec![format!("p={policy}")], "`p` is a policy: give it with --policy or --against"),
+        (
+            vec![format!("h={webhook}")],
+            "`h` is an event-handler: evaluators, aligners and filters take part in a replay",
+        ),
+        (vec![format!("a={trace}")], "is no WebAssembly component"),
+        (vec!["gone=nowhere.wasm".to_owned()], "`gone` cannot be loaded"),
+    ] {
+        let plugins: Vec<&str> = plugins.iter().flat_map(|plugin| ["--plugin", plugin.as_str()]).collect();
+        assert_says(&failure(&[&["replay", trace.as_str()], &plugins[..]].concat(), 1), &[expected]);
+    }
+}
+
 fn free_address() -> String {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
 }

@@ -2,14 +2,17 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail loudly")]
 
 use std::path::Path;
+use std::process::Command;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+use serde_json::Value;
 use tidegate::config::Role;
 use tidegate::metrics::Metrics;
 use tidegate::model::ShipStrategy::Hash;
 use tidegate::plugin::{Registry, Runtime, Source, Spec, Strictness};
 use tidegate::simulate::{JobShape, Load, VertexShape};
+use tidegate_tests::daemon::binary;
 use tidegate_tests::host::{Host, START, Scenario};
 
 /// Compiled code may stay from one run of the tests to the next.
@@ -60,6 +63,49 @@ fn assert_sound(host: &Host) {
         let errors: Vec<_> = host.records(job).iter().filter_map(|record| record.error.clone()).collect();
         assert_eq!(errors, [""; 0], "{job}");
     }
+}
+
+/// What `tidegate replay` prints of a golden trace, and what it warns of.
+fn replayed(arguments: &[&str]) -> (String, String) {
+    let trace = Path::new(env!("CARGO_MANIFEST_DIR")).join("traces/ramp.jsonl.gz");
+    let mut command = Command::new(binary().unwrap());
+    let ran = command.args(["replay", "--json"]).arg(trace).args(arguments).output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    assert!(ran.status.success(), "{}", text(ran.stderr));
+    (text(ran.stdout), text(ran.stderr))
+}
+
+/// The largest upper bound that Flink was asked for.
+fn most(replayed: &str) -> u64 {
+    let passes = replayed.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let puts = passes.flat_map(|pass| pass["put"].as_object().cloned().unwrap_or_default());
+    puts.map(|(_, bounds)| bounds["upper"].as_u64().unwrap()).max().unwrap_or_default()
+}
+
+#[test]
+#[ignore = "builds the daemon"]
+fn examples_take_part_in_a_replay_where_options_choose_them() {
+    let filter = format!("com.example.Bounds={}", env!("TIDEGATE_BOUNDS_BY_NAME"));
+    let evaluator = format!("floors={}", env!("TIDEGATE_FLOORS_BY_TIME"));
+    let plugins = ["--plugin", filter.as_str(), "--plugin", evaluator.as_str()];
+    let (alone, _) = replayed(&[]);
+    let (idle, warned) = replayed(&plugins);
+    assert_eq!(idle, alone, "nobody has chosen them");
+    assert_eq!(warned.lines().filter(|line| line.starts_with("warning: no job has chosen the plugin `")).count(), 2);
+    assert!(most(&alone) > 3, "{}", most(&alone));
+
+    let options = [
+        "scaling.custom-executors=it",
+        "scaling.custom-executor.it.class=com.example.Bounds",
+        "scaling.custom-executor.it.bounds=*=..3",
+    ];
+    let options = options.map(|option| format!("job.autoscaler.{option}"));
+    let options: Vec<&str> = options.iter().flat_map(|option| ["--option", option.as_str()]).collect();
+    let (bounded, warned) = replayed(&[&plugins[..2], &options].concat());
+    assert!(most(&bounded) <= 3 && warned.is_empty(), "{} {warned}", most(&bounded));
+    // What takes part helps both policies.
+    let against = ["--against", "bundled:default-policy", "--check"];
+    replayed(&[&plugins[..2], &options, &against].concat());
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! The command line: one file per subcommand.
 
 mod api;
+mod beside;
 mod check;
 mod compiled;
 mod daemon_lines;

@@ -1,5 +1,6 @@
 //! `tidegate replay`: recorded jobs through the host again, as fast as the machine allows.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::{self, ErrorKind, Write, stderr, stdout};
 use std::path::PathBuf;
@@ -14,6 +15,7 @@ use serde::Serialize;
 use tidegate_common::configuration::Configuration;
 use tokio::runtime::Builder;
 
+use super::beside::{self, Beside};
 use super::compiled;
 use super::logging::{self, LogFormat};
 use super::versus;
@@ -21,7 +23,7 @@ use crate::config::parse_option;
 use crate::metrics::Metrics;
 use crate::plugin::{Limits, Runtime, Source, WasmPolicy};
 use crate::policy::Policy;
-use crate::trace::{Outcome, Replay as Replaying, ReplayedPass, Summary, Trace, Versus, compare, describe};
+use crate::trace::{Helpers, Outcome, Replay as Replaying, ReplayedPass, Summary, Trace, Versus, compare, describe};
 
 /// A replay is not about how fast a policy is.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -44,6 +46,11 @@ pub(super) struct Replay {
     /// Another policy, to be shown side by side with the first one: where they decide differently, and their totals.
     #[arg(long, value_name = "FILE.wasm")]
     against: Option<Source>,
+
+    /// An evaluator, an aligner or a filter that takes part where the job's options choose it by this name, as they do in
+    /// a daemon. Can be given several times.
+    #[arg(long = "plugin", value_name = "NAME=FILE.wasm")]
+    plugins: Vec<Beside>,
 
     /// Option over those of the trace, such as job.autoscaler.metrics.window=5m; a job's own configuration goes over it.
     #[arg(long = "option", value_name = "KEY=VALUE", value_parser = parse_option)]
@@ -69,6 +76,8 @@ struct Replayed {
     text: String,
     differences: String,
     summary: Summary,
+    /// The plugins beside the policy that took part.
+    chosen: BTreeSet<String>,
     compared: usize,
     /// Those of them that were compared with what was decided when they were recorded.
     by_record: usize,
@@ -133,16 +142,18 @@ impl Replay {
     }
 
     async fn replay(self, traces: Vec<Arc<Trace>>) -> Result<()> {
+        let runtime = compiled::runtime()?;
         let policy = self.policy.clone().unwrap_or(Source::Bundled("default-policy".to_owned()));
-        let policy = load(policy, compiled::runtime()?).await?;
+        let policy = load(policy, runtime.clone()).await?;
+        let helpers = beside::load(&self.plugins, &limits(), &runtime).await?;
         let started = Instant::now();
         let (several, check, this) = (traces.len() > 1, self.check, Arc::new(self));
         let at_once = available_parallelism().map_or(1, usize::from);
         let mut replays = stream::iter(traces)
-            .map(|trace| tokio::spawn(Arc::clone(&this).replay_one(trace, Arc::clone(&policy))))
+            .map(|trace| tokio::spawn(Arc::clone(&this).replay_one(trace, Arc::clone(&policy), helpers.clone())))
             .buffered(at_once);
         let mut all = Summary::default();
-        let (mut compared, mut by_record, mut differing) = (0, 0, 0);
+        let (mut compared, mut by_record, mut differing, mut chosen) = (0, 0, 0, BTreeSet::new());
         while let Some(replayed) = replays.next().await {
             let replayed = replayed.context("replaying")??;
             stdout().write_all(replayed.text.as_bytes())?;
@@ -151,7 +162,9 @@ impl Replay {
             compared += replayed.compared;
             by_record += replayed.by_record;
             differing += replayed.differing;
+            chosen.extend(replayed.chosen);
         }
+        this.say_idle(&chosen)?;
         all.took = started.elapsed();
         if several && !this.json {
             writeln!(stdout(), "all: {all}")?;
@@ -172,14 +185,20 @@ impl Replay {
         Ok(())
     }
 
-    async fn replay_one(self: Arc<Self>, trace: Arc<Trace>, policy: Arc<dyn Policy>) -> Result<Replayed> {
+    async fn replay_one(
+        self: Arc<Self>,
+        trace: Arc<Trace>,
+        policy: Arc<dyn Policy>,
+        helpers: Helpers,
+    ) -> Result<Replayed> {
         let options: Configuration = self.options.iter().cloned().collect();
         let started = Instant::now();
-        let mut replay = Replaying::new(Arc::clone(&trace), policy, &options);
+        let mut replay = Replaying::with_helpers(Arc::clone(&trace), policy, helpers, &options);
         let mut done = Replayed::default();
         for recorded in &trace.passes {
             let Some(pass) = replay.step().await else { break };
             done.summary.count(&pass);
+            done.chosen.extend(beside::chosen(&pass));
             done.text.push_str(&self.shown(&trace, &pass)?);
             if self.check
                 && let Some(differences) = compare(recorded, &pass.outcome)
@@ -205,14 +224,17 @@ impl Replay {
         let one = self.policy.clone().unwrap_or(Source::Bundled("default-policy".to_owned()));
         let names = [&one, &against].map(ToString::to_string);
         let runtime = compiled::runtime()?;
+        let helpers = beside::load(&self.plugins, &limits(), &runtime).await?;
         let policies = [load(one, runtime.clone()).await?, load(against, runtime).await.context("--against")?];
         let options: Configuration = self.options.iter().cloned().collect();
-        let (several, mut all) = (traces.len() > 1, Versus::default());
+        let (several, mut all, mut chosen) = (traces.len() > 1, Versus::default(), BTreeSet::new());
         for trace in traces {
-            let [mut one, mut other] =
-                policies.clone().map(|policy| Replaying::new(Arc::clone(&trace), policy, &options));
+            let [mut one, mut other] = policies
+                .clone()
+                .map(|policy| Replaying::with_helpers(Arc::clone(&trace), policy, helpers.clone(), &options));
             let (mut text, mut versus) = (String::new(), Versus::default());
             while let (Some(one), Some(other)) = (one.step().await, other.step().await) {
+                chosen.extend(beside::chosen(&one).chain(beside::chosen(&other)));
                 let differences = versus.count(&one, &other);
                 versus::pass(&mut text, self.json, &trace, (&one, &other), &differences)?;
             }
@@ -221,6 +243,7 @@ impl Replay {
             stdout().write_all(text.as_bytes())?;
             all.add(&versus);
         }
+        self.say_idle(&chosen)?;
         if several {
             let mut text = String::new();
             versus::totals(&mut text, self.json, None, &names, &all)?;
@@ -228,6 +251,18 @@ impl Replay {
         }
         if self.check && all.differing > 0 {
             bail!("the policies decide differently in {} of {} passes", all.differing, all.passes);
+        }
+        Ok(())
+    }
+
+    /// Warns of plugins that took part in no pass.
+    fn say_idle(&self, chosen: &BTreeSet<String>) -> Result<()> {
+        for name in beside::idle(&self.plugins, chosen) {
+            writeln!(
+                stderr(),
+                "warning: no job has chosen the plugin `{name}`: its options do, such as --option \
+                 job.autoscaler.scaling.custom-executors=x --option job.autoscaler.scaling.custom-executor.x.class={name}"
+            )?;
         }
         Ok(())
     }
@@ -244,10 +279,13 @@ impl Replay {
     }
 }
 
+fn limits() -> Limits {
+    Limits { deadline: DEADLINE, ..Limits::default() }
+}
+
 pub(super) async fn load(source: Source, runtime: Runtime) -> Result<Arc<dyn Policy>> {
     let compiling = tokio::task::spawn_blocking(move || {
-        let limits = Limits { deadline: DEADLINE, ..Limits::default() };
-        WasmPolicy::load("policy", &source, limits, &runtime, Arc::new(Metrics::default()))
+        WasmPolicy::load("policy", &source, limits(), &runtime, Arc::new(Metrics::default()))
     });
     let policy = compiling.await?.context("the policy cannot be loaded")?;
     policy.try_out().await.context("the policy failed its trial")?;
