@@ -3,8 +3,10 @@
 
 use std::fs;
 use std::path::Path;
+use std::thread;
 use std::time::Duration;
 
+use tidegate::simulate::Load;
 use tidegate_tests::daemon::Daemon;
 use tidegate_tests::database::Postgres;
 use tidegate_tests::proxy::{Proxy, Way};
@@ -16,6 +18,9 @@ use crate::stores::{key, sql};
 
 /// Longer than anything here takes on a busy machine.
 const WITHIN: Duration = Duration::from_secs(90);
+
+/// How long the database is silent after that is known: 80 intervals. Of these, a pass waits for a second now and then.
+const PERIOD: Duration = Duration::from_secs(40);
 
 #[test]
 #[ignore = "needs PostgreSQL, and builds the daemon"]
@@ -67,16 +72,28 @@ fn a_database_may_be_shut_slow_and_silent() {
     eventually("passes go on", WITHIN, || Ok(executed()), |seen| *seen >= 5.0).unwrap();
     assert_eq!((said("state store is slow"), said("state store is quick again")), (1, 0));
 
-    // No message arrives: once that is known, passes go on.
+    // No message arrives: once that is known, passes go on and decide, but Flink is not asked for what is not stored.
     way.is(Way::Silent);
+    // More than the first rescale can be good for, however large it was because of what had piled up by then.
+    simulated.set_load(job, &Load::Constant(6000.0)).unwrap();
     is(0.0);
-    let before = executed();
-    eventually("passes decide", WITHIN, || Ok(executed()), |seen| *seen >= before + 20.0).unwrap();
+    let before = passes(&[]);
+    thread::sleep(PERIOD);
+    let passed = passes(&[]) - before;
+    assert!(passed >= 40.0, "{passed} passes in 80 intervals");
     assert_eq!((said("state store is out of reach"), rescales()), (2, 1));
+    // Nothing is decided twice, and the log does not say over and over why it cannot be stored.
+    let log = daemon.log().unwrap();
+    let decided = log.lines().filter(|line| line.contains("scaling decided"));
+    let decided: Vec<&str> =
+        decided.filter_map(|line| line.split_once("targets=")).map(|(_, targets)| targets).collect();
+    assert!(decided.len() >= 2 && decided.windows(2).all(|pair| pair[0] != pair[1]), "{decided:?}");
+    assert!(said("pass failed") <= 10, "said {} times", said("pass failed"));
 
-    // It is well again.
+    // It is well again: what was decided is done.
     way.is(Way::Open);
     is(1.0);
+    eventually("the rescale", WITHIN, || Ok(rescales()), |rescales| *rescales >= 2).unwrap();
     eventually("a last word", WITHIN, || Ok(said("state store is quick again")), |said| *said == 1).unwrap();
     assert_eq!((said("state store is slow"), said("state store is back")), (1, 2));
     assert!(daemon.stop().unwrap().success());
