@@ -106,10 +106,11 @@ impl Drop for Process {
 pub(crate) fn output(program: &str, arguments: &[&str], folder: &Path) -> Result<String, HarnessError> {
     let mut command = Command::new(program);
     command.args(arguments).current_dir(folder);
-    // What Cargo says about the harness is not about this program: build scripts that look at it would run again.
+    // What Cargo says about the harness is not about this program: build scripts that look at it, as ring's does, would
+    // run again, and whatever needs what they make would be built again.
     for (name, _) in env::vars_os() {
         let text = name.to_string_lossy();
-        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+        if text == "OUT_DIR" || text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
             command.env_remove(&name);
         }
     }
