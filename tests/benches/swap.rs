@@ -47,6 +47,9 @@ const ONE_JOB: u32 = 1;
 /// Bytes of the component that takes long to compile: what a JavaScript policy has with its engine.
 const LARGE: usize = 12 << 20;
 
+/// Between two looks whether a version is in service.
+const GLANCE: Duration = Duration::from_micros(500);
+
 /// How long a version may take to come into service.
 const PATIENCE: Duration = Duration::from_secs(300);
 
@@ -151,6 +154,8 @@ source = "mine.wasm"
             if agent.get(&url).call()?.body_mut().read_to_string()?.contains(&active) {
                 return Ok(began.elapsed());
             }
+            // Asking without a pause would take the processor from the threads that compile, which yield to everybody.
+            thread::sleep(GLANCE);
         }
         Err(format!("version {digest} did not come into service:\n{}", self.daemon.log()?).into())
     }
