@@ -108,6 +108,31 @@ fn a_policy_that_decides_otherwise_is_shown_with_the_lines_that_differ() {
 }
 
 #[test]
+#[ignore = "builds plugins with cargo, and compiles them: minutes"]
+fn a_bare_store_that_lacks_its_folder_is_doubted_and_one_that_traps_is_wrong() {
+    let folder = tempfile::tempdir().unwrap();
+    let plugin = new(folder.path(), "store", &["--role", "state-store"]);
+    let bare = folder.path().join("bare.wasm");
+    let build = || {
+        good(&plugin, &["build"]);
+        fs::copy(plugin.join("store.wasm"), &bare).unwrap();
+    };
+    build();
+    let checked = json(folder.path(), &["check", "--json", "bare.wasm"]);
+    let doubt = checked["warnings"].to_string();
+    assert!(doubt.contains("the state store failed") && doubt.contains("tidegate-plugin.toml"), "{checked}");
+    let code = plugin.join("src/lib.rs");
+    let source = fs::read_to_string(&code).unwrap();
+    let broken =
+        source.replace("Ok(Store::new(JobStore {", "assert!(job.job.is_empty());\n        Ok(Store::new(JobStore {");
+    assert_ne!(source, broken);
+    fs::write(&code, broken).unwrap();
+    build();
+    let said = failure(folder.path(), &["check", "bare.wasm"]);
+    assert!(said.contains("about a job's state: the state store does not keep to its contract"), "{said}");
+}
+
+#[test]
 fn compiled_code_is_kept_and_a_place_where_that_cannot_be_costs_a_warning() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("log.wasm"), tidegate_bundled::LOG_HANDLER).unwrap();

@@ -1,3 +1,3 @@
 //! Made-up views of jobs of any size: those that `tidegate plugin bench` shows.
 
-pub use tidegate::author::steady;
+pub use tidegate::made_up::steady;

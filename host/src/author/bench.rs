@@ -8,13 +8,12 @@ use serde::Serialize;
 use tidegate_common::time::Timestamp;
 
 use super::trial::{DEADLINE, grants};
-use super::{Anatomy, AuthorError, Heard, Loaded, PluginRole, Readied, Receiver, Subject, loaded, steady};
+use super::{Anatomy, AuthorError, Heard, Loaded, PluginRole, Readied, Receiver, Subject, loaded};
 use crate::event::EventHandler;
 use crate::extension::{Aligner, Evaluator, Filter, NoExtensions};
+use crate::made_up::{applicant, steady};
 use crate::metrics::Metrics;
-use crate::model::{
-    Applicant, Evaluation, Event, EventKind, JobEvent, JobId, JobKey, Observation, Proposal, ShipStrategy,
-};
+use crate::model::{Evaluation, Event, EventKind, JobEvent, JobId, JobKey, Observation, Proposal};
 use crate::plugin::{Code, Grants, Limits, Runtime, Source};
 use crate::policy::Policy;
 use crate::state::{StateKey, StateStore};
@@ -178,18 +177,8 @@ async fn of_view(
             all.push(timed(what, time, call).await?);
         }
         Loaded::Aligner(aligner) => {
-            let applicant = Applicant {
-                vertex: 0,
-                current: 4,
-                target: 5,
-                source_partitions: 12,
-                max_parallelism: 720,
-                lower_limit: 1,
-                upper_limit: 720,
-                inputs: vec![ShipStrategy::Hash],
-            };
             let call = async || {
-                let answer = aligner.align(Arc::clone(view), applicant.clone(), Vec::new()).await;
+                let answer = aligner.align(Arc::clone(view), applicant(), Vec::new()).await;
                 answer.map(drop).map_err(failed)
             };
             all.push(timed(what, time, call).await?);

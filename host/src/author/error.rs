@@ -9,6 +9,7 @@ use wasmparser::BinaryReaderError;
 
 use super::{Language, PluginRole};
 use crate::plugin::{CallError, LoadError};
+use crate::state::StoreError;
 use crate::trace::TraceError;
 
 /// What went wrong, and what to do about it.
@@ -181,6 +182,14 @@ pub enum AuthorError {
         rule: &'static str,
         /// What it did instead.
         what: String,
+    },
+    /// A state store that fails at what its contract asks for.
+    #[error("the state store does not keep to its contract: {rule}")]
+    Unkept {
+        /// What a store has to do.
+        rule: &'static str,
+        /// How it failed.
+        source: StoreError,
     },
     /// No port for the receiver of requests.
     #[error("no port of loopback can be listened on")]

@@ -6,7 +6,6 @@ use std::time::Instant;
 use serde::Serialize;
 use tidegate_common::configuration::Configuration;
 
-use super::steady::situations;
 use super::store_contract::keeps_one_job;
 use super::trial::{bundled_policy, helpers};
 use super::{AuthorError, Heard, Loaded, Subject, bench};
@@ -14,8 +13,9 @@ use crate::causes::in_one_text;
 use crate::control::{Answered, try_aligner, try_evaluator, try_filters, try_policy};
 use crate::event::EventHandler;
 use crate::extension::NoExtensions;
-use crate::model::{Applicant, Observation, Proposal};
-use crate::plugin::{CallError, Runtime};
+use crate::made_up::{applicant, situations};
+use crate::model::{Observation, Proposal};
+use crate::plugin::{CallError, Lost, Runtime};
 use crate::policy::Policy;
 
 /// A question, and what was answered.
@@ -87,7 +87,11 @@ impl FirstCalls {
                         let said = "kept, told and forgotten".to_owned();
                         calls.note("a job's state", began, Answered { said, doubts: Vec::new() });
                     }
-                    Err(error) => calls.refuse("a job's state", &in_one_text(&error), subject.manifest.is_none()),
+                    Err(error) => {
+                        let is_its_word =
+                            matches!(&error, AuthorError::Unkept { source, .. } if !source.source.is::<Lost>());
+                        calls.refuse("a job's state", &in_one_text(&error), subject.manifest.is_none() && is_its_word);
+                    }
                 }
             }
         }
@@ -156,20 +160,6 @@ fn views(options: &Configuration) -> impl Iterator<Item = (&'static str, Arc<Obs
 fn changes(view: &Observation) -> Vec<Proposal> {
     let vertices = view.topology.vertices.iter().enumerate();
     vertices.map(|(vertex, now)| Proposal { vertex, parallelism: now.parallelism.saturating_add(2) }).collect()
-}
-
-/// More subtasks for the source, of 12 partitions.
-fn applicant() -> Applicant {
-    Applicant {
-        vertex: 0,
-        current: 4,
-        target: 5,
-        source_partitions: 12,
-        max_parallelism: 720,
-        lower_limit: 1,
-        upper_limit: 200,
-        inputs: Vec::new(),
-    }
 }
 
 fn told(requests: usize) -> String {

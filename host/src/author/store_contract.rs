@@ -7,7 +7,6 @@ use std::sync::Arc;
 use futures::future::{LocalBoxFuture, join_all};
 
 use super::AuthorError;
-use crate::causes::in_one_text;
 use crate::state::{StateKey, StateStore, StoreError};
 
 /// Opens the store: each time an instance that knows nothing of those before, over the same place, which is empty.
@@ -149,7 +148,7 @@ impl Rule {
     }
 
     fn good<T>(self, answer: Result<T, StoreError>) -> Result<T, AuthorError> {
-        answer.map_err(|error| self.broken(in_one_text(&error)))
+        answer.map_err(|source| AuthorError::Unkept { rule: self.0, source })
     }
 
     fn same<T: PartialEq + Debug>(self, what: &str, expected: &T, found: &T) -> Result<(), AuthorError> {
@@ -184,6 +183,7 @@ mod tests {
     use async_trait::async_trait;
 
     use super::*;
+    use crate::causes::in_one_text;
     use crate::state::MemoryStateStore;
 
     /// Keeps what it should forget.
@@ -217,7 +217,7 @@ mod tests {
             Box::pin(async move { Ok(store) })
         };
         let kept = keeps_to_the_contract(&open, 1000, |_| rules += 1).await;
-        (rules, kept.map_err(|error| error.to_string()))
+        (rules, kept.map_err(|error| in_one_text(&error)))
     }
 
     #[tokio::test]

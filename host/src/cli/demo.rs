@@ -72,7 +72,7 @@ impl Demo {
         let (mut told, policy) = (HashMap::new(), self.policy.as_ref().map(ToString::to_string));
         let view = move || {
             let mut view = look(&cluster, &records, &mut told);
-            view.policy = policy.as_deref().map(|source| deciding(source, &records, &registry));
+            view.policy = policy.as_deref().map(|source| in_service(source, &registry));
             view
         };
         let options = DemoOptions { url, lasts: self.seconds.map(Duration::from_secs), plain: self.plain };
@@ -101,12 +101,11 @@ impl Demo {
     }
 }
 
-/// Which version of one's own policy decided last, and what came of a newer one.
-fn deciding(source: &str, records: &Records, registry: &Registry) -> DemoPolicy {
-    let last = records.latest().into_iter().filter(|record| record.decision.is_some()).max_by_key(|record| record.at);
-    let version = last.and_then(|record| record.policy_digest);
+/// Which version of one's own policy is in service, and what came of a newer one.
+fn in_service(source: &str, registry: &Registry) -> DemoPolicy {
     let short = |digest: Digest| format!("{digest:.12}");
     let status = registry.status().into_iter().find(|status| status.spec.name == POLICY);
+    let version = status.as_ref().and_then(|status| status.active);
     let refused = status.and_then(|status| {
         let newest = status.versions.into_iter().next().filter(|newest| Some(newest.digest) != status.active)?;
         Some((short(newest.digest), newest.error?))
@@ -208,4 +207,107 @@ fn rates(evaluated: &[Evaluated], vertex: usize) -> Option<String> {
     let backlog = catching_up.map(|rate| format!(" and {rate:.0}/s of backlog")).unwrap_or_default();
     let possible = value("TRUE_PROCESSING_RATE", true)?;
     Some(format!("gets {arriving:.0}/s{backlog} and can do {possible:.0}/s"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use tidegate_common::time::Timestamp;
+
+    use super::*;
+    use crate::control::{Realization, Stage};
+    use crate::made_up::steady;
+    use crate::model::{JobKey, JobStatus, Target};
+
+    /// A pass of a job of two vertices with parallelism 4, after `seconds`.
+    fn pass(seconds: i64, decision: Option<Decision>) -> DecisionRecord {
+        let mut topology = steady(2, 1, 0).topology;
+        for (vertex, name) in topology.vertices.iter_mut().zip(["source", "sink"]) {
+            name.clone_into(&mut vertex.name);
+        }
+        let scaled = match decision.as_ref().map(|decision| &decision.verdict) {
+            Some(Verdict::Scale(targets)) => targets.iter().map(|target| (target.vertex, target.parallelism)).collect(),
+            _ => BTreeMap::new(),
+        };
+        DecisionRecord {
+            job: JobKey { cluster: "simulated".to_owned(), id: JobId::from_u128(1) },
+            job_name: "orders".to_owned(),
+            status: JobStatus::Running,
+            at: Timestamp::from_millis(1_000 * seconds),
+            took: Duration::from_millis(1),
+            stage: Stage::Executed,
+            topology: Some(topology),
+            excluded: BTreeSet::new(),
+            samples: 1,
+            policy: POLICY.to_owned(),
+            policy_digest: None,
+            extensions: Vec::new(),
+            decision,
+            targets: scaled,
+            realization: Realization::Nothing,
+            events: Vec::new(),
+            error: None,
+        }
+    }
+
+    /// To parallelism 6 of the second vertex, which these columns give the reason for.
+    fn scaling(evaluated: Vec<Evaluated>) -> Option<Decision> {
+        let vertex = steady(2, 1, 0).topology.vertices[1].id;
+        let verdict = Verdict::Scale(vec![Target { vertex, parallelism: 6 }]);
+        Some(Decision { verdict, evaluated, ..Decision::default() })
+    }
+
+    fn hold(reason: &str) -> Option<Decision> {
+        Some(Decision { verdict: Verdict::Hold { reason: reason.to_owned() }, ..Decision::default() })
+    }
+
+    fn said(told: &mut Told, record: &DecisionRecord) -> (bool, String, String) {
+        let DemoDecision { acted, what, why, .. } = told.decision(record).unwrap();
+        (acted, what, why)
+    }
+
+    #[test]
+    fn a_scaling_is_shown_for_a_while_with_the_rates_that_the_policy_tells() {
+        let column = |metric: &str, current: f64, average: f64| Evaluated {
+            metric: metric.to_owned(),
+            current: vec![f64::NAN, current],
+            average: vec![f64::NAN, average],
+        };
+        let rates = vec![
+            column("TARGET_DATA_RATE", f64::NAN, 900.0),
+            column("CATCH_UP_DATA_RATE", 50.0, f64::NAN),
+            column("TRUE_PROCESSING_RATE", f64::NAN, 600.0),
+        ];
+        let mut told = Told::default();
+        let why = "sink gets 900/s and 50/s of backlog and can do 600/s";
+        let scaled = (true, "sink 4 -> 6".to_owned(), why.to_owned());
+        assert_eq!(said(&mut told, &pass(0, scaling(rates))), scaled);
+        assert_eq!(said(&mut told, &pass(7, hold("all is well"))), scaled);
+        let held = (false, "hold".to_owned(), "all is well".to_owned());
+        assert_eq!(said(&mut told, &pass(8, hold("all is well"))), held);
+    }
+
+    #[test]
+    fn a_policy_that_evaluates_in_its_own_way_is_shown_to_scale_too() {
+        let own = Evaluated { metric: "PRESSURE".to_owned(), current: vec![0.5, 0.9], average: Vec::new() };
+        for evaluated in [Vec::new(), vec![own]] {
+            let scaled = (true, "sink 4 -> 6".to_owned(), String::new());
+            assert_eq!(said(&mut Told::default(), &pass(0, scaling(evaluated))), scaled);
+        }
+    }
+
+    #[test]
+    fn what_keeps_a_pass_from_deciding_is_shown_as_a_hold() {
+        let broken = DecisionRecord { error: Some("it traps".to_owned()), ..pass(0, None) };
+        let restarting = DecisionRecord { status: JobStatus::Restarting, ..pass(0, None) };
+        let to_what_runs = DecisionRecord { targets: BTreeMap::new(), ..pass(0, scaling(Vec::new())) };
+        for (record, why) in [
+            (broken, "it traps".to_owned()),
+            (restarting, format!("the job is {}", JobStatus::Restarting)),
+            (to_what_runs, "every vertex has what it is to have".to_owned()),
+        ] {
+            assert_eq!(said(&mut Told::default(), &record), (false, "hold".to_owned(), why));
+        }
+    }
 }

@@ -156,8 +156,8 @@ mod tests {
     use tidegate_common::configuration::Configuration;
 
     use super::*;
-    use crate::author::steady;
     use crate::extension::{Aligner, Evaluator, Filter};
+    use crate::made_up::{applicant, steady};
     use crate::model::{Decision, Failure, FilterOutcome, Target, VertexId};
 
     /// Always the same answer.
@@ -330,16 +330,6 @@ mod tests {
             plugins.add_filter(Arc::new(Fixed(outcome)), None, &["*".to_owned()]);
             assert_eq!(try_filters(&plugins, &view, vec![change(0, 6), change(1, 6)], Vec::new()).await, expected);
         }
-        let applicant = Applicant {
-            vertex: 0,
-            current: 4,
-            target: 5,
-            source_partitions: 12,
-            max_parallelism: 720,
-            lower_limit: 1,
-            upper_limit: 200,
-            inputs: Vec::new(),
-        };
         for (aligned, expected) in [
             (None, answered("left as it is", &[])),
             (Some(6), answered("aligned to 6", &[])),
@@ -348,7 +338,7 @@ mod tests {
         ] {
             let mut plugins = ExtensionPlugins::default();
             plugins.add_aligner(Arc::new(Fixed(aligned)));
-            assert_eq!(try_aligner(&plugins, &view, applicant.clone(), &[]).await, expected);
+            assert_eq!(try_aligner(&plugins, &view, applicant(), &[]).await, expected);
         }
         let metric = |metric: &str, value| Scalar { metric: metric.to_owned(), current: value, average: value };
         for (metrics, expected) in [

@@ -31,7 +31,7 @@ pub async fn run(
     mut view: impl FnMut() -> DemoView,
     shutdown: impl Future<Output = ()>,
 ) -> Result<Tally, DemoError> {
-    const PERIOD: Duration = Duration::from_millis(200);
+    const PERIOD: Duration = Duration::from_millis(100);
     let start = Instant::now();
     let mut tally = Tally::default();
     let mut output = Output::open(&options)?;

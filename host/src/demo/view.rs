@@ -20,7 +20,7 @@ pub struct DemoView {
 pub struct DemoPolicy {
     /// Where it comes from.
     pub source: String,
-    /// The version that decided last: the beginning of its digest. Absent: none has yet.
+    /// The version in service: the beginning of its digest. Absent: none is.
     pub version: Option<String>,
     /// A newer version that does not come into service, and why.
     pub refused: Option<(String, String)>,

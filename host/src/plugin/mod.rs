@@ -53,3 +53,4 @@ pub use policy::WasmPolicy;
 pub use sql::{InvalidSqlGrant, SqlGrant, SqlTls};
 pub use state_store::{StateStoreError, WasmStateStore};
 pub use store_health::StateStoreStatus;
+pub(crate) use store_instance::Lost;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::error::Error;
 
+use thiserror::Error;
 use tracing::warn;
 use wasmtime::Store;
 use wasmtime::component::ResourceAny;
@@ -130,7 +131,7 @@ pub(super) async fn with_instance<T>(
     let caller = &parts.linked.caller;
     let mut instance = match place.take() {
         Some(instance) => instance,
-        None => parts.health.starts(Instance::start(parts).await.map_err(|error| lost(caller.name(), &error)))?,
+        None => parts.health.starts(Instance::start(parts).await.map_err(|error| lost(caller.name(), error)))?,
     };
     let _running = caller.runtime().running();
     let Instance { store, guest, output, stores, _alive } = &mut instance;
@@ -158,7 +159,7 @@ pub(super) async fn with_instance<T>(
         }
         Err(error) => {
             warn!(plugin = caller.name(), job, error = &error as &dyn Error, "state store is started anew");
-            Err(lost(caller.name(), &error))
+            Err(lost(caller.name(), error))
         }
     };
     parts.health.answered(answer)
@@ -227,9 +228,16 @@ fn from_failure(failure: wit::Failure) -> StoreError {
     }
 }
 
-/// An instance that ended without an answer.
-fn lost(plugin: &str, error: &CallError) -> StoreError {
-    failed(StoreFailure::Unavailable, format!("plugin `{plugin}` {}", in_one_text(error)))
+/// An instance that ended without an answer, and why.
+#[derive(Debug, Error)]
+#[error("plugin `{plugin}` {}", in_one_text(.cause))]
+pub(crate) struct Lost {
+    plugin: String,
+    cause: CallError,
+}
+
+fn lost(plugin: &str, cause: CallError) -> StoreError {
+    StoreError { kind: StoreFailure::Unavailable, source: Lost { plugin: plugin.to_owned(), cause }.into() }
 }
 
 pub(super) fn failed(kind: StoreFailure, message: impl Into<String>) -> StoreError {

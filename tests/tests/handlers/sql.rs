@@ -71,29 +71,24 @@ trait Server {
     fn restart(&mut self);
 }
 
-#[async_trait(?Send)]
-impl Server for Postgres {
-    async fn kill(&mut self, _: &str) -> Option<Duration> {
-        self.kill();
-        None
-    }
+macro_rules! server {
+    ($server:ty) => {
+        #[async_trait(?Send)]
+        impl Server for $server {
+            async fn kill(&mut self, _: &str) -> Option<Duration> {
+                self.kill();
+                None
+            }
 
-    fn restart(&mut self) {
-        self.restart().unwrap();
-    }
+            fn restart(&mut self) {
+                self.restart().unwrap();
+            }
+        }
+    };
 }
 
-#[async_trait(?Send)]
-impl Server for MariaDb {
-    async fn kill(&mut self, _: &str) -> Option<Duration> {
-        self.kill();
-        None
-    }
-
-    fn restart(&mut self) {
-        self.restart().unwrap();
-    }
-}
+server!(Postgres);
+server!(MariaDb);
 
 /// A file is away while somebody else writes to it.
 #[async_trait(?Send)]

@@ -1,4 +1,4 @@
-//! Made-up views of jobs of any size.
+//! Made-up jobs, of any size: what plugins are tried and measured on that nobody runs.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use tidegate_common::configuration::Configuration;
 use tidegate_common::time::Timestamp;
 
 use crate::model::{
-    Edge, GlobalMetric, GlobalMetrics, IoMetrics, JobId, Observation, Sample, ScalingMetric, ShipStrategy, Topology,
+    Applicant, Edge, GlobalMetric, GlobalMetrics, IoMetrics, JobId, Observation, Sample, ScalingMetric, ShipStrategy, Topology,
     Vertex, VertexId, VertexMetrics, Window,
 };
 use crate::zone::Zone;
@@ -36,7 +36,7 @@ pub fn steady(vertices: u32, samples: u32, history: u32) -> Observation {
 }
 
 /// Small jobs in all situations that a policy meets, and what each of them is in.
-pub(super) fn situations() -> [(&'static str, Observation); 4] {
+pub(crate) fn situations() -> [(&'static str, Observation); 4] {
     let job = |pace| named(made_up(3, 30, 0, pace));
     let first = named(made_up(3, 1, 0, PRESSED));
     let full_later = Timestamp::from_millis(first.now.as_millis() + 60 * STEP);
@@ -46,6 +46,20 @@ pub(super) fn situations() -> [(&'static str, Observation); 4] {
         ("a job that idles", job(IDLE)),
         ("a job that was just seen first", Observation { window_full_at: full_later, ..first }),
     ]
+}
+
+/// More subtasks for the source of a made-up job, of 12 partitions.
+pub(crate) fn applicant() -> Applicant {
+    Applicant {
+        vertex: 0,
+        current: 4,
+        target: 5,
+        source_partitions: 12,
+        max_parallelism: 720,
+        lower_limit: 1,
+        upper_limit: 200,
+        inputs: Vec::new(),
+    }
 }
 
 /// Its vertices, called so that they can be told of.
