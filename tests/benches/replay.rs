@@ -1,7 +1,7 @@
 //! What deciding costs: the golden traces through the whole host, and single calls of the policy, as a component and as
 //! native code in the same run.
 //!
-//! `cargo bench -p tidegate-tests --bench replay` prints both; `-- suite` or `-- call` one of them.
+//! `cargo bench --bench replay` prints both; `-- suite` or `-- call` one of them.
 
 #![expect(clippy::print_stdout, reason = "the tables are what this program is for")]
 

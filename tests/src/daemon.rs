@@ -109,6 +109,15 @@ impl Daemon {
         self.process.log()
     }
 
+    /// What it has logged after so many bytes. Costs it nothing, unlike a question that it has to answer.
+    ///
+    /// # Errors
+    ///
+    /// The log cannot be read.
+    pub fn log_after(&self, bytes: u64) -> Result<String, HarnessError> {
+        self.process.log_after(bytes)
+    }
+
     /// Whether it is still there.
     ///
     /// # Errors

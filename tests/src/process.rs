@@ -2,6 +2,7 @@
 
 use std::env;
 use std::fs::{self, File};
+use std::io::{Read, Seek, SeekFrom};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -52,6 +53,22 @@ impl Process {
     pub fn log(&self) -> Result<String, HarnessError> {
         let bytes = fs::read(&self.log).map_err(HarnessError::file(&self.log))?;
         Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// What the program has written after so many bytes.
+    ///
+    /// # Errors
+    ///
+    /// The log cannot be read.
+    pub fn log_after(&self, bytes: u64) -> Result<String, HarnessError> {
+        let mut rest = Vec::new();
+        let read = |rest: &mut Vec<u8>| {
+            let mut file = File::open(&self.log)?;
+            file.seek(SeekFrom::Start(bytes))?;
+            file.read_to_end(rest)
+        };
+        read(&mut rest).map_err(HarnessError::file(&self.log))?;
+        Ok(String::from_utf8_lossy(&rest).into_owned())
     }
 
     /// Prints the end of its log. It is the owner who calls this when a test fails, while everything still runs: what

@@ -186,6 +186,8 @@ fn config() -> Config {
     config
         .epoch_interruption(true)
         .max_wasm_stack(STACK)
+        // Only for debuggers and profilers of the process: it would be made, kept and registered for each version.
+        .native_unwind_info(false)
         .cranelift_opt_level(OptLevel::Speed)
         .allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
     config

@@ -1,6 +1,6 @@
 //! What the host costs: it looks after simulated clusters of several sizes, each run a process of its own.
 //!
-//! `cargo bench -p tidegate-tests` prints a table; `-- 100x10` measures one size of it, `-- latency` the round trips.
+//! `cargo bench --bench cost` prints a table; `-- 100x10` measures one size of it, `-- latency` the round trips.
 
 mod trial;
 

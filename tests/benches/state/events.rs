@@ -1,6 +1,5 @@
 //! Ten thousand events, in calls of as many as the host hands over at once.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -8,9 +7,6 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::post;
 use serde_json::json;
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
-use sqlx::{ConnectOptions, Connection};
 use tempfile::TempDir;
 use tidegate::event::EventHandler;
 use tidegate::model::{Event, EventKind, JobEvent, JobId, JobKey};
@@ -20,67 +16,118 @@ use tokio::net::TcpListener;
 use tokio::task::spawn_blocking;
 use tracing::info;
 
-use crate::{Outcome, database, ratio};
+use crate::rows::{in_database, in_file};
+use crate::twins::{SAME_REQUESTS, Twins};
+use crate::{Outcome, database, databases, ratio};
 
 /// How many are told.
 const EVENTS: usize = 10_000;
 
 /// In one call.
-const BATCH: usize = 64;
+pub(crate) const BATCH: usize = 64;
+
+/// What stands beside the rows of handlers that use a database.
+const ROWS: &str = "rows in a table";
 
 pub(crate) async fn table() -> Outcome<()> {
     tracing_subscriber::fmt().with_ansi(false).with_writer(std::io::sink).init();
-    let folder = TempDir::new()?;
-    let runtime = Runtime::new()?;
-    let events = events();
+    let telling = Telling { folder: TempDir::new()?, runtime: Runtime::new()?, events: events() };
     println!("{EVENTS} events in calls of {BATCH}; times what the same costs with nothing between:");
-    let bare = bare_log(&events);
-    say("log", told(&bundled(&runtime, "log", Grants::default())?, &events).await?, "lines of the log", bare);
-
-    let url = |name: &str| format!("sqlite://{}", folder.path().join(name).display());
-    let handler = bundled(&runtime, "sql", database(&url("events.db"))?)?;
-    let through = told(&handler, &events).await?;
-    say("sql, SQLite", through, "rows in a table", bare_rows(&folder.path().join("bare.db"), &events).await?);
-
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let hook = format!("http://{}/hook", listener.local_addr()?);
-    let app = Router::new().route("/hook", post(async |_body: String| StatusCode::OK));
-    let serving = tokio::spawn(async move { axum::serve(listener, app).await });
-    let options = [("url".to_owned(), hook.clone())].into();
-    let http = vec![hook.trim_end_matches("/hook").parse()?];
-    let handler = bundled(&runtime, "webhook", Grants { http, options, ..Grants::default() })?;
-    let through = told(&handler, &events).await?;
-    let bodies: Vec<String> = events.chunks(BATCH).map(body).collect();
-    say(
-        "webhook",
-        through,
-        "requests on one connection",
-        spawn_blocking(move || bare_requests(&hook, &bodies)).await??,
-    );
-    serving.abort();
-    Ok(())
+    telling.to_log().await?;
+    telling.to_sqlite().await?;
+    telling.to_databases().await?;
+    telling.to_kubernetes().await?;
+    telling.to_webhook().await
 }
 
 fn say(handler: &str, took: Duration, bare: &str, without: Duration) {
     let each = took.as_secs_f64() * 1e6 / EVENTS as f64;
     let of_bare = without.as_secs_f64() * 1e6 / EVENTS as f64;
     let times = ratio(took, without);
-    println!("{handler:>12} | {each:>8.1} us an event | {times:>6} | {bare}: {of_bare:.1} us");
+    println!("{handler:>15} | {each:>8.1} us an event | {times:>6} | {bare}: {of_bare:.1} us");
 }
 
-fn bundled(runtime: &Runtime, name: &str, grants: Grants) -> Outcome<WasmEventHandler> {
-    // A call may log more than usual: this is about what is written, and not about what is dropped.
-    let limits = Limits { log: 64 << 20, ..Limits::of_event_handlers() };
-    Ok(WasmEventHandler::load(name, &Source::Bundled(name.to_owned()), limits, grants, runtime, Arc::default())?)
+/// What is told, and what handlers need for it. Each of them is a row of the table.
+struct Telling {
+    folder: TempDir,
+    runtime: Runtime,
+    events: Vec<JobEvent>,
 }
 
-async fn told(handler: &WasmEventHandler, events: &[JobEvent]) -> Outcome<Duration> {
-    handler.handle(events.get(..BATCH).unwrap_or_default()).await?;
-    let began = Instant::now();
-    for batch in events.chunks(BATCH) {
-        handler.handle(batch).await?;
+impl Telling {
+    async fn to_log(&self) -> Outcome<()> {
+        let bare = bare_log(&self.events);
+        let handler = self.bundled("log", Grants::default())?;
+        say("log", self.told(&handler).await?, "lines of the log", bare);
+        Ok(())
     }
-    Ok(began.elapsed())
+
+    async fn to_sqlite(&self) -> Outcome<()> {
+        let path = self.folder.path();
+        let handler = self.bundled("sql", database(&format!("sqlite://{}", path.join("events.db").display()))?)?;
+        let through = self.told(&handler).await?;
+        say("sql, SQLite", through, ROWS, in_file(&path.join("bare.db"), &self.events).await?);
+        Ok(())
+    }
+
+    async fn to_databases(&self) -> Outcome<()> {
+        for (name, server) in databases(self.folder.path()) {
+            let through = self.told(&self.bundled("sql", database(&server.url)?)?).await?;
+            say(&format!("sql, {name}"), through, ROWS, in_database(&server.url, &self.events).await?);
+        }
+        Ok(())
+    }
+
+    async fn to_kubernetes(&self) -> Outcome<()> {
+        let twins = Twins::start();
+        let handler = self.bundled("kubernetes", twins.grants(self.folder.path()))?;
+        self.warm_up(&handler).await?;
+        // What that was is not measured, but the twin has to know of it.
+        twins.sent_straight().await?;
+        let through = self.told_warm(&handler).await?;
+        say("kubernetes", through, SAME_REQUESTS, twins.sent_straight().await?.iter().sum());
+        Ok(())
+    }
+
+    async fn to_webhook(&self) -> Outcome<()> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let hook = format!("http://{}/hook", listener.local_addr()?);
+        let app = Router::new().route("/hook", post(async |_body: String| StatusCode::OK));
+        let serving = tokio::spawn(async move { axum::serve(listener, app).await });
+        let options = [("url".to_owned(), hook.clone())].into();
+        let http = vec![hook.trim_end_matches("/hook").parse()?];
+        let handler = self.bundled("webhook", Grants { http, options, ..Grants::default() })?;
+        let through = self.told(&handler).await?;
+        let bodies: Vec<String> = self.events.chunks(BATCH).map(body).collect();
+        let bare = spawn_blocking(move || bare_requests(&hook, &bodies)).await??;
+        say("webhook", through, "requests on one connection", bare);
+        serving.abort();
+        Ok(())
+    }
+
+    fn bundled(&self, name: &str, grants: Grants) -> Outcome<WasmEventHandler> {
+        // A call may log more than usual: this is about what is written, and not about what is dropped.
+        let limits = Limits { log: 64 << 20, ..Limits::of_event_handlers() };
+        let source = Source::Bundled(name.to_owned());
+        Ok(WasmEventHandler::load(name, &source, limits, grants, &self.runtime, Arc::default())?)
+    }
+
+    async fn told(&self, handler: &WasmEventHandler) -> Outcome<Duration> {
+        self.warm_up(handler).await?;
+        self.told_warm(handler).await
+    }
+
+    async fn warm_up(&self, handler: &WasmEventHandler) -> Outcome<()> {
+        Ok(handler.handle(self.events.get(..BATCH).unwrap_or_default()).await?)
+    }
+
+    async fn told_warm(&self, handler: &WasmEventHandler) -> Outcome<Duration> {
+        let began = Instant::now();
+        for batch in self.events.chunks(BATCH) {
+            handler.handle(batch).await?;
+        }
+        Ok(began.elapsed())
+    }
 }
 
 fn events() -> Vec<JobEvent> {
@@ -106,34 +153,6 @@ fn bare_log(events: &[JobEvent]) -> Duration {
         info!(plugin = "log", job = "", "{}/{job_name} ({}): {}: {}", job.cluster, job.id, event.reason, event.message);
     }
     began.elapsed()
-}
-
-/// A transaction for each batch, as durable as the plugin's.
-async fn bare_rows(file: &Path, events: &[JobEvent]) -> Outcome<Duration> {
-    const CREATE: &str = "create table events (id integer primary key autoincrement not null, create_time timestamp, \
-                          update_time timestamp, job_key text, reason text, event_type text, message text, \
-                          event_count integer, event_key text)";
-    const INDEX: &str = "create index by_key on events (job_key, reason, event_key)";
-    const INDEX_BY_TIME: &str = "create index by_time on events (job_key, reason, create_time)";
-    const INSERT: &str = "insert into events (create_time, update_time, job_key, reason, event_type, message, event_count, \
-                          event_key) values (?, ?, ?, ?, 'Normal', ?, 1, ?)";
-    let options = SqliteConnectOptions::new().filename(file).create_if_missing(true);
-    let options = options.journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Full);
-    let mut connection = options.connect().await?;
-    for statement in [CREATE, INDEX, INDEX_BY_TIME] {
-        sqlx::query(statement).execute(&mut connection).await?;
-    }
-    let began = Instant::now();
-    for batch in events.chunks(BATCH) {
-        let mut transaction = connection.begin().await?;
-        for JobEvent { at, job, event, .. } in batch {
-            let at = at.as_millis();
-            let insert = sqlx::query(INSERT).bind(at).bind(at).bind(job.id.to_string()).bind(&event.reason);
-            insert.bind(&event.message).bind(&event.message_key).execute(&mut *transaction).await?;
-        }
-        transaction.commit().await?;
-    }
-    Ok(began.elapsed())
 }
 
 /// What the plugin sends, in the same form.

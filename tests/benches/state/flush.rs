@@ -7,12 +7,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use fastrand::Rng;
 use tempfile::TempDir;
 use tidegate::plugin::{Folder, Grants, Limits, Runtime, Source, WasmStateStore};
 use tidegate::state::{MemoryStateStore, StateKey, StateStore};
-use tidegate_tests::database::{MariaDb, Postgres};
+use tidegate_tests::database::AnyServer;
 
-use crate::{Outcome, database, median, milliseconds, ratio};
+use crate::twins::{SAME_REQUESTS, Twins};
+use crate::{Outcome, database, databases, median, middle, milliseconds, ratio};
 
 /// Flushes of each size and store.
 const FLUSHES: usize = 300;
@@ -23,11 +25,16 @@ const SIZES: [(&str, &[(&str, usize)]); 2] = [
     ("with samples", &[("parallelismOverrides", 400), ("scalingHistory", 8_000), ("collectedMetrics", 90_000)]),
 ];
 
+/// What one flush changes.
+type Changes = BTreeMap<String, Option<String>>;
+
 /// A store to measure; its server, and the folder of its files, live as long.
 struct Subject {
     name: &'static str,
     store: Arc<dyn StateStore>,
-    _server: Option<Box<dyn Send>>,
+    /// The API servers of a store that needs one: it is compared with requests, and not with a file.
+    twins: Option<Twins>,
+    _server: Option<AnyServer>,
 }
 
 pub(crate) async fn table() -> Outcome<()> {
@@ -36,19 +43,31 @@ pub(crate) async fn table() -> Outcome<()> {
     let subjects = subjects(&runtime, folder.path()).await?;
     for (what, sizes) in SIZES {
         let bytes: usize = sizes.iter().map(|(_, bytes)| bytes).sum();
-        let bare = median(FLUSHES, async |number| bare(folder.path(), number, bytes)).await?;
+        let flushes: Vec<Changes> = (0..FLUSHES).map(|number| changes(number, sizes)).collect();
+        let bare = median(&flushes, async |changes| bare(folder.path(), changes)).await?;
         println!(
             "one flush of {what} ({bytes} bytes), median of {FLUSHES}; times the cost of the same bytes written to a file \
              and synced, {}:",
             milliseconds(bare)
         );
-        for Subject { name, store, .. } in &subjects {
-            let took = flushes(store.as_ref(), sizes).await?;
-            println!("{name:>12} | {:>10} | {:>6}", milliseconds(took), ratio(took, bare));
+        for subject in &subjects {
+            let took = flushed(subject.store.as_ref(), &flushes).await?;
+            match &subject.twins {
+                None => say(subject.name, took, bare, ""),
+                Some(twins) => {
+                    let straight = of_each(&twins.sent_straight().await?)?;
+                    let note = format!(" | times {SAME_REQUESTS}: {}", milliseconds(straight));
+                    say(subject.name, took, straight, &note);
+                }
+            }
         }
         println!();
     }
     Ok(())
+}
+
+fn say(name: &str, took: Duration, without: Duration, note: &str) {
+    println!("{name:>12} | {:>10} | {:>6}{note}", milliseconds(took), ratio(took, without));
 }
 
 async fn subjects(runtime: &Runtime, folder: &Path) -> Outcome<Vec<Subject>> {
@@ -56,26 +75,19 @@ async fn subjects(runtime: &Runtime, folder: &Path) -> Outcome<Vec<Subject>> {
     std::fs::create_dir(&state)?;
     let files = Grants { folder: Some(Folder { path: state, write: true }), ..Grants::default() };
     let sqlite = database(&format!("sqlite://{}", folder.join("tidegate.db").display()))?;
-    let subject = |name, store| Subject { name, store, _server: None };
+    let subject = |name, store| Subject { name, store, twins: None, _server: None };
     let mut subjects = vec![
         subject("memory", Arc::new(MemoryStateStore::default()) as Arc<dyn StateStore>),
         subject("file", bundled(runtime, "file", files).await?),
         subject("SQLite", bundled(runtime, "sql", sqlite).await?),
     ];
-    match Postgres::start(folder) {
-        Ok(server) => {
-            let store = bundled(runtime, "sql", database(&server.url())?).await?;
-            subjects.push(Subject { name: "PostgreSQL", store, _server: Some(Box::new(server)) });
-        }
-        Err(error) => println!("PostgreSQL is left out: {error}"),
+    for (name, server) in databases(folder) {
+        let store = bundled(runtime, "sql", database(&server.url)?).await?;
+        subjects.push(Subject { _server: Some(server), ..subject(name, store) });
     }
-    match MariaDb::start(folder) {
-        Ok(server) => {
-            let store = bundled(runtime, "sql", database(&server.url())?).await?;
-            subjects.push(Subject { name: "MariaDB", store, _server: Some(Box::new(server)) });
-        }
-        Err(error) => println!("MariaDB is left out: {error}"),
-    }
+    let twins = Twins::start();
+    let store = bundled(runtime, "kubernetes", twins.grants(folder)).await?;
+    subjects.push(Subject { twins: Some(twins), ..subject("Kubernetes", store) });
     Ok(subjects)
 }
 
@@ -86,22 +98,39 @@ async fn bundled(runtime: &Runtime, name: &str, grants: Grants) -> Outcome<Arc<d
     Ok(Arc::new(store))
 }
 
-async fn flushes(store: &dyn StateStore, sizes: &[(&str, usize)]) -> Outcome<Duration> {
+async fn flushed(store: &dyn StateStore, flushes: &[Changes]) -> Outcome<Duration> {
     let job = StateKey { cluster: "bench".to_owned(), job: "orders".to_owned() };
-    median(FLUSHES, async |number| {
-        // Each time another text, of letters that change from flush to flush.
-        let text = |bytes: usize| format!("{number:08}").repeat(bytes / 8);
-        let changes: BTreeMap<_, _> =
-            sizes.iter().map(|(key, bytes)| ((*key).to_owned(), Some(text(*bytes)))).collect();
-        Ok(store.save(&job, &changes).await?)
-    })
-    .await
+    median(flushes, async |changes| Ok(store.save(&job, changes).await?)).await
+}
+
+/// Each time other texts, made before the clock runs.
+fn changes(number: usize, sizes: &[(&str, usize)]) -> Changes {
+    let mut random = Rng::with_seed(number as u64);
+    sizes.iter().map(|(key, bytes)| ((*key).to_owned(), Some(text(&mut random, *bytes)))).collect()
+}
+
+/// A text that packs about as well as history and samples do, for some stores pack: names that come again, and digits
+/// that do not.
+fn text(random: &mut Rng, bytes: usize) -> String {
+    let mut text = String::new();
+    while text.len() < bytes {
+        text.push_str(&format!("\"TRUE_PROCESSING_RATE\":{{\"current\":{}}},", random.f64()));
+    }
+    text.truncate(bytes);
+    text
 }
 
 /// The least that a store has to do which forgets nothing in a power cut.
-fn bare(folder: &Path, number: usize, bytes: usize) -> Outcome<()> {
-    let text = format!("{number:08}").repeat(bytes / 8);
+fn bare(folder: &Path, changes: &Changes) -> Outcome<()> {
     let mut file = File::create(folder.join("bare"))?;
-    file.write_all(text.as_bytes())?;
+    for text in changes.values().flatten() {
+        file.write_all(text.as_bytes())?;
+    }
     Ok(file.sync_all()?)
+}
+
+/// The median of flushes whose requests took so long: each needs as many, but for the first, which has to look.
+fn of_each(requests: &[Duration]) -> Outcome<Duration> {
+    let of_one = (requests.len() / FLUSHES).max(1);
+    middle(requests.chunks(of_one).map(|flush| flush.iter().sum::<Duration>()).collect())
 }

@@ -1,13 +1,16 @@
 //! What it costs to keep state and to tell events, beside the same done with nothing between: bytes written through to
 //! the same disk, rows inserted into the same database, requests sent to the same receiver.
 //!
-//! `cargo bench -p tidegate-tests --bench state` prints both tables; `-- flush` or `-- events` one of them. Databases are
-//! left out where their programs are not there.
+//! `cargo bench --bench state` prints both tables; `-- flush` or `-- events` one of them. Databases are
+//! left out where their programs are not there. The Kubernetes API server is a double: what etcd and a network add to a
+//! request, both sides of these rows are without.
 
 #![expect(clippy::print_stdout, reason = "the tables are what this program is for")]
 
 mod events;
 mod flush;
+mod rows;
+mod twins;
 
 use std::collections::BTreeMap;
 use std::env;
@@ -16,6 +19,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use tidegate::plugin::{Grants, SqlGrant};
+use tidegate_tests::database::{AnyServer, every};
 use tokio::runtime;
 
 type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
@@ -39,16 +43,32 @@ fn database(url: &str) -> Outcome<Grants> {
     Ok(Grants { databases, ..Grants::default() })
 }
 
-/// The median of so many times.
-async fn median(times: usize, mut work: impl AsyncFnMut(usize) -> Outcome<()>) -> Outcome<Duration> {
-    let mut all = Vec::with_capacity(times);
-    for number in 0..times {
+/// The database servers whose programs are there, by their names.
+fn databases(folder: &Path) -> Vec<(&'static str, AnyServer)> {
+    let mut running = Vec::new();
+    for (name, started) in every(folder) {
+        match started {
+            Ok(server) => running.push((name, server)),
+            Err(error) => println!("{name} is left out: {error}"),
+        }
+    }
+    running
+}
+
+/// The median of how long the work takes with each of these.
+async fn median<T>(items: &[T], mut work: impl AsyncFnMut(&T) -> Outcome<()>) -> Outcome<Duration> {
+    let mut all = Vec::with_capacity(items.len());
+    for item in items {
         let began = Instant::now();
-        work(number).await?;
+        work(item).await?;
         all.push(began.elapsed());
     }
+    middle(all)
+}
+
+fn middle(mut all: Vec<Duration>) -> Outcome<Duration> {
     all.sort_unstable();
-    all.get(times / 2).copied().ok_or_else(|| "nothing was done".into())
+    all.get(all.len() / 2).copied().ok_or_else(|| "nothing was done".into())
 }
 
 fn milliseconds(duration: Duration) -> String {

@@ -14,6 +14,24 @@ pub use postgres::Postgres;
 
 use crate::error::HarnessError;
 
+/// A running server, where it does not matter of which kind. Dropping it kills it, as a power cut would.
+pub struct AnyServer {
+    /// Where it is: user, address, database.
+    pub url: String,
+    _server: Box<dyn Send>,
+}
+
+/// Starts a server of every kind, whose files are in `folder`; an error for each that is not installed, or does not start
+/// in time.
+pub fn every(folder: &Path) -> [(&'static str, Result<AnyServer, HarnessError>); 2] {
+    let postgres = Postgres::start(folder);
+    let mariadb = MariaDb::start(folder);
+    [
+        ("PostgreSQL", postgres.map(|server| AnyServer { url: server.url(), _server: Box::new(server) })),
+        ("MariaDB", mariadb.map(|server| AnyServer { url: server.url(), _server: Box::new(server) })),
+    ]
+}
+
 /// A command that runs as somebody else where the test runs as root: servers refuse that.
 fn unprivileged(program: &Path, user: &str) -> Command {
     if !rustix::process::geteuid().is_root() {

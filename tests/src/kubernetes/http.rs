@@ -7,11 +7,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Query, State};
-use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderName, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-use super::objects::{Objects, Refusal};
+use super::objects::{Objects, Refusal, Request};
 
 /// The most bytes of a request's body.
 const LARGEST_BODY: usize = 3 << 20;
@@ -38,9 +38,8 @@ async fn answer(
     by_certificate: bool,
 ) -> Response {
     let mut objects = objects.lock().unwrap_or_else(PoisonError::into_inner);
-    objects.requests += 1;
     let done = carry_out(&mut objects, &method, &uri, &query, &headers, &body, by_certificate);
-    let (status, body) = match done {
+    let (status, answer) = match done {
         Ok(object) => (if method == Method::POST { 201 } else { 200 }, in_form(object, &headers)),
         Err(Refusal { code, reason, message }) => (
             code,
@@ -50,8 +49,21 @@ async fn answer(
             }),
         ),
     };
+    objects.requests.push(Request {
+        method,
+        target: uri.to_string(),
+        accept: text(&headers, header::ACCEPT).to_owned(),
+        content_type: text(&headers, header::CONTENT_TYPE).to_owned(),
+        body: body.to_vec(),
+        status,
+    });
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    (status, [(header::CONTENT_TYPE, "application/json")], body.to_string()).into_response()
+    (status, [(header::CONTENT_TYPE, "application/json")], answer.to_string()).into_response()
+}
+
+/// What a header says, if it is there and can be read.
+fn text(headers: &HeaderMap, name: HeaderName) -> &str {
+    headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 
 fn carry_out(
@@ -66,8 +78,7 @@ fn carry_out(
     if let Some(code) = objects.answers.pop_front().filter(|code| *code != 0) {
         return Err(Refusal::new(code, "AsTheTestSays", "as the test says"));
     }
-    let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let token = text(header::AUTHORIZATION).strip_prefix("Bearer ").unwrap_or_default();
+    let token = text(headers, header::AUTHORIZATION).strip_prefix("Bearer ").unwrap_or_default();
     if !by_certificate && !objects.tokens.contains(token) {
         return Err(Refusal::new(401, "Unauthorized", "Unauthorized"));
     }
@@ -104,7 +115,7 @@ fn carry_out(
         ("get", Some(name)) => objects.get(resource, namespace, name),
         ("list", _) => objects.list(resource, namespace, query),
         ("create", _) => objects.create(resource, namespace, json()?),
-        ("patch", Some(name)) => match text(header::CONTENT_TYPE) {
+        ("patch", Some(name)) => match text(headers, header::CONTENT_TYPE) {
             "application/merge-patch+json" => objects.patch(resource, namespace, name, json()?),
             other => {
                 Err(Refusal::new(415, "UnsupportedMediaType", format!("`{other}` is no patch that is known here")))
@@ -117,7 +128,7 @@ fn carry_out(
 
 /// The answer, or only the metadata of its objects where the client asks for that.
 fn in_form(object: Value, headers: &HeaderMap) -> Value {
-    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let accept = text(headers, header::ACCEPT);
     let of = |object: &Value| {
         json!({
             "kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": object["metadata"],

@@ -6,9 +6,11 @@
 //! (413). It creates, reads, lists page by page, merges patches and deletes with preconditions, and answers with metadata
 //! only where it is asked to. What it does not know: watches, managed fields, owners, schemas, other patches.
 
+mod client;
 mod http;
 mod objects;
 mod server;
 
-pub use objects::{Objects, Write};
+pub use client::Client;
+pub use objects::{Objects, Request, Write};
 pub use server::ApiServer;

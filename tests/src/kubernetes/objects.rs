@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use axum::http::Method;
 use serde_json::{Value, json};
 
 /// The most bytes of a ConfigMap's data, keys included.
@@ -28,8 +29,25 @@ pub struct Objects {
     pub meddling: VecDeque<Value>,
     /// Every write that was carried out, oldest first.
     pub writes: Vec<Write>,
-    /// How many requests there were.
-    pub requests: usize,
+    /// Every request, refused or not, oldest first.
+    pub requests: Vec<Request>,
+}
+
+/// A request: all that it takes to send it again, but for who asked.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// What is to be done.
+    pub method: Method,
+    /// With what: path and query.
+    pub target: String,
+    /// In what form the answer was wanted.
+    pub accept: String,
+    /// The form of the body.
+    pub content_type: String,
+    /// What was sent.
+    pub body: Vec<u8>,
+    /// The status of the answer.
+    pub status: u16,
 }
 
 /// A write that was carried out.

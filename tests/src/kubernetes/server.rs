@@ -11,8 +11,8 @@ use tidegate_test_tls::{Authority, SecureListener, authority, certificate};
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 
-use super::Objects;
 use super::http::{Shared, router};
+use super::{Client, Objects};
 
 /// The namespace that there is.
 const NAMESPACE: &str = "streams";
@@ -107,6 +107,11 @@ impl ApiServer {
         }
         let server = self.address.to_string().parse().expect("a place");
         KubernetesGrant::InCluster { server, account: folder.to_owned() }
+    }
+
+    /// A client that has the token.
+    pub fn client(&self) -> Client {
+        Client::new(self.address, &self.authority, TOKEN)
     }
 
     /// A kubeconfig in `folder`, with the token or with a certificate.
