@@ -33,6 +33,7 @@ pub mod daemon;
 pub mod demo;
 mod fnv;
 pub mod follow;
+pub mod made_up;
 mod offline;
 pub mod reload;
 mod stores;

@@ -7,8 +7,8 @@ use tidegate_common::configuration::Configuration;
 use tidegate_common::time::Timestamp;
 
 use crate::model::{
-    Applicant, Edge, GlobalMetric, GlobalMetrics, IoMetrics, JobId, Observation, Sample, ScalingMetric, ShipStrategy, Topology,
-    Vertex, VertexId, VertexMetrics, Window,
+    Applicant, Edge, GlobalMetric, GlobalMetrics, IoMetrics, JobId, Observation, Sample, ScalingMetric, ShipStrategy,
+    Topology, Vertex, VertexId, VertexMetrics, Window,
 };
 use crate::zone::Zone;
 
