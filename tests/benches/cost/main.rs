@@ -1,6 +1,7 @@
 //! What the host costs: it looks after simulated clusters of several sizes, each run a process of its own.
 //!
-//! `cargo bench --bench cost` prints a table; `-- 100x10` measures one size of it, `-- latency` the round trips.
+//! `cargo bench --bench cost` prints a table; `-- 100x10` measures one size of it, `-- 100x10-first` that size by a daemon
+//! that has never run before, `-- latency` the round trips.
 
 mod trial;
 
@@ -11,9 +12,10 @@ use tidegate_tests::error::HarnessError;
 use trial::{Cost, Trial};
 
 /// Every size is looked at as often as its interval allows, so that few seconds have many passes.
-const SIZES: [Trial; 4] = [
+const SIZES: [Trial; 5] = [
     Trial::of(1, 10).every(50).window(60).passes(400),
     Trial::of(100, 10).every(500).window(60).passes(30),
+    Trial::of(100, 10).every(500).window(60).passes(30).first_start(),
     Trial::of(1000, 10).every(4_000).window(12).passes(5),
     Trial::of(10, 200).every(400).window(60).passes(30),
 ];
@@ -44,7 +46,7 @@ fn main() -> Result<(), HarnessError> {
 fn header() {
     println!("per job and pass:");
     println!(
-        "{:>9} | {:>9} {:>7} | {:>8} {:>7} | {:>9} {:>8} {:>8} | {:>8} {:>8} | {:>6}",
+        "{:>12} | {:>9} {:>7} | {:>8} {:>7} | {:>9} {:>8} {:>8} | {:>8} {:>8} | {:>6}",
         "size",
         "interval",
         "samples",
@@ -62,7 +64,7 @@ fn header() {
 #[expect(clippy::print_stdout, reason = "the table is what this program is for")]
 fn row(size: &Trial, cost: &Cost) {
     println!(
-        "{:>9} | {:>9} {:>7} | {:>8} {:>7} | {:>9} {:>8.1} {:>8} | {:>8} {:>8} | {:>6}",
+        "{:>12} | {:>9} {:>7} | {:>8} {:>7} | {:>9} {:>8.1} {:>8} | {:>8} {:>8} | {:>6}",
         size.name(),
         format!("{:?}", size.interval()),
         cost.samples,

@@ -20,6 +20,7 @@ pub(crate) struct Trial {
     passes: u32,
     latency: u32,
     connections: u32,
+    first: bool,
 }
 
 /// What a pass of one job cost, and what the process needs.
@@ -47,7 +48,7 @@ pub(crate) struct Cost {
 impl Trial {
     /// So many jobs of so many vertices.
     pub(crate) const fn of(jobs: u32, vertices: u32) -> Self {
-        Self { jobs, vertices, interval: 1_000, window: 60, passes: 10, latency: 0, connections: 32 }
+        Self { jobs, vertices, interval: 1_000, window: 60, passes: 10, latency: 0, connections: 32, first: false }
     }
 
     /// Looked at every so many milliseconds.
@@ -75,9 +76,14 @@ impl Trial {
         Self { connections, ..self }
     }
 
+    /// By a daemon that has never run before, and compiles its plugins.
+    pub(crate) const fn first_start(self) -> Self {
+        Self { first: true, ..self }
+    }
+
     /// Such as `100x10`.
     pub(crate) fn name(&self) -> String {
-        format!("{}x{}", self.jobs, self.vertices)
+        format!("{}x{}{}", self.jobs, self.vertices, if self.first { "-first" } else { "" })
     }
 
     /// Time between two passes.
@@ -92,7 +98,12 @@ impl Trial {
         let config = folder.path().join("tidegate.toml");
         fs::write(&config, self.config(cluster.url()))
             .map_err(|source| HarnessError::File { path: config.clone(), source })?;
-        let daemon = Daemon::run(["--config".as_ref(), config.as_os_str()], folder.path())?;
+        let start = || Daemon::run(["--config".as_ref(), config.as_os_str()], folder.path());
+        if !self.first {
+            // What it leaves is compiled plugins.
+            start()?.stop()?;
+        }
+        let daemon = start()?;
 
         // The first pass lists the names of all metrics, and decisions are made from a full window on.
         thread::sleep(self.interval() * (self.window + 3) + Duration::from_secs(1));
