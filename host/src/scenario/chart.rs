@@ -54,7 +54,7 @@ pub fn page(reports: &[Report]) -> String {
     let mut html =
         "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>tidegate simulate</title>\n\
          <style>body{font-family:sans-serif;margin:2em}table{border-collapse:collapse;margin:1em 0}\
-         td,th{padding:.2em .8em;text-align:right;border-bottom:1px solid #ddd}\
+         td,th{padding:.2em .8em;text-align:right;white-space:nowrap;border-bottom:1px solid #ddd}\
          td:first-child,th:first-child{text-align:left}</style></head><body>\n"
             .to_owned();
     for report in reports {
