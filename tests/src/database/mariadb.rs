@@ -3,11 +3,14 @@
 use std::path::Path;
 
 use super::server::Server;
-use super::{run, unprivileged};
+use super::{folder_of, run, unprivileged};
 use crate::error::HarnessError;
 
 /// Whom the server runs as where the test runs as root.
 const USER: &str = "mysql";
+
+/// Beside the folder of its data.
+const TEMPORARY: &str = "mariadb-tmp";
 
 /// A running server. Dropping it kills it, as a power cut would.
 #[derive(Debug)]
@@ -24,6 +27,8 @@ impl MariaDb {
         let mut install = unprivileged(Path::new("/usr/bin/mariadb-install-db"), USER);
         install.args(["--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db"]);
         install.arg(format!("--datadir={}", server.data().display()));
+        // A server that starts removes what others have in the folder of temporary tables, so each has one of its own.
+        install.env("TMPDIR", folder_of(USER, folder, TEMPORARY)?);
         run("mariadb-install-db", install.current_dir(server.data()))?;
         let mut mariadb = Self(server);
         mariadb.restart()?;
@@ -50,6 +55,7 @@ impl MariaDb {
             format!("--pid-file={data}/pid"),
             format!("--port={}", self.0.address().port()),
         ]);
+        serve.env("TMPDIR", self.0.data().with_file_name(TEMPORARY));
         self.0.start(serve, || {
             let mut make = unprivileged(Path::new("/usr/bin/mariadb"), USER);
             make.args(["--no-defaults", "--user=root", "--execute=create database if not exists tidegate"]);
