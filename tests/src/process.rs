@@ -2,10 +2,12 @@
 
 use std::env;
 use std::fs::{self, File};
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{self, Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -141,12 +143,43 @@ pub(crate) fn output(program: &str, arguments: &[&str], folder: &Path) -> Result
     Ok(stdout.into_owned())
 }
 
-/// An address of this machine on which nothing listens now.
+/// Below those that a system gives to whoever asks for any port (on Linux from 32768 on): a server that takes seconds to
+/// listen, as Flink's do, would now and then find a socket there, even one of its own.
+const PORTS: Range<u16> = 10_000..32_000;
+
+/// An address of this machine on which nothing listens now. No other call in this process gives the same one soon.
 ///
 /// # Errors
 ///
 /// The machine has none left.
 pub fn free_address() -> Result<SocketAddr, HarnessError> {
-    let bound = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr());
-    bound.map_err(HarnessError::run("a server on 127.0.0.1"))
+    static TRIED: AtomicUsize = AtomicUsize::new(0);
+    // Processes that run at the same time have ids that are close to each other, and begin far from each other.
+    let first = usize::try_from(process::id()).unwrap_or_default().wrapping_mul(1_009);
+    for _ in PORTS {
+        let mut ports = PORTS;
+        let nth = first.wrapping_add(TRIED.fetch_add(1, Ordering::Relaxed)) % ports.len();
+        let Some(port) = ports.nth(nth) else { break };
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        match TcpListener::bind(address) {
+            Ok(_) => return Ok(address),
+            Err(error) if error.kind() == ErrorKind::AddrInUse => {}
+            Err(error) => return Err(HarnessError::run("a server on 127.0.0.1")(error)),
+        }
+    }
+    Err(HarnessError::run("a server on 127.0.0.1")(ErrorKind::AddrInUse.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_free_address_is_none_that_the_system_gives_away_and_nobody_has() {
+        let first = free_address().unwrap();
+        let taken = TcpListener::bind(first).unwrap();
+        let others: Vec<SocketAddr> = (0..PORTS.len()).map(|_| free_address().unwrap()).collect();
+        assert!(others.iter().all(|other| *other != first && PORTS.contains(&other.port())));
+        drop(taken);
+    }
 }

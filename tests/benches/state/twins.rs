@@ -1,7 +1,6 @@
 //! Two doubles of the Kubernetes API server: one that plugins use, and its twin, which is sent the same with nothing
 //! between. Both begin alike and see the same in the same order, so that they answer alike.
 
-use std::mem;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -21,8 +20,9 @@ pub(crate) struct Twins {
 
 impl Twins {
     pub(crate) fn start() -> Self {
-        let twin = ApiServer::start();
-        Self { used: ApiServer::start(), client: twin.client(), _twin: twin }
+        let (used, twin) = (ApiServer::start(), ApiServer::start());
+        used.objects().requests = Some(Vec::new());
+        Self { used, client: twin.client(), _twin: twin }
     }
 
     /// What a plugin needs that uses the one, as a pod would; its service account is in `folder`.
@@ -33,7 +33,7 @@ impl Twins {
     /// Sends the other what the one has been sent since this was asked last. Says how long each request takes, from its
     /// first byte to the last of its answer.
     pub(crate) async fn sent_straight(&self) -> Outcome<Vec<Duration>> {
-        let requests = mem::take(&mut self.used.objects().requests);
+        let requests = self.used.objects().requests.replace(Vec::new()).unwrap_or_default();
         let mut times = Vec::with_capacity(requests.len());
         for request in &requests {
             times.push(self.send(request).await?);

@@ -49,14 +49,16 @@ async fn answer(
             }),
         ),
     };
-    objects.requests.push(Request {
-        method,
-        target: uri.to_string(),
-        accept: text(&headers, header::ACCEPT).to_owned(),
-        content_type: text(&headers, header::CONTENT_TYPE).to_owned(),
-        body: body.to_vec(),
-        status,
-    });
+    if let Some(requests) = &mut objects.requests {
+        requests.push(Request {
+            method,
+            target: uri.to_string(),
+            accept: text(&headers, header::ACCEPT).to_owned(),
+            content_type: text(&headers, header::CONTENT_TYPE).to_owned(),
+            body: body.to_vec(),
+            status,
+        });
+    }
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     (status, [(header::CONTENT_TYPE, "application/json")], answer.to_string()).into_response()
 }

@@ -29,8 +29,8 @@ pub struct Objects {
     pub meddling: VecDeque<Value>,
     /// Every write that was carried out, oldest first.
     pub writes: Vec<Write>,
-    /// Every request, refused or not, oldest first.
-    pub requests: Vec<Request>,
+    /// Every request, refused or not, oldest first, where somebody wants to send them again.
+    pub requests: Option<Vec<Request>>,
 }
 
 /// A request: all that it takes to send it again, but for who asked.
