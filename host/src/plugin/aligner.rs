@@ -3,20 +3,17 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use tidegate_common::time::Timestamp;
 use wasmtime::component::Resource;
 
+use super::CallError;
 use super::call::State;
 use super::contract::Contract;
-use super::extension::{answered, introduce, job_of};
-use super::kind::Kind;
+use super::extension::{answered, job_of};
 use super::linked::{Linked, world};
-use super::load::{Code, Source};
+use super::pure::{introduce, pure};
 use super::view::{View, from_applicant, from_scalar};
-use super::{CallError, Limits, LoadError, Runtime, Spec};
 use crate::config::Role;
 use crate::extension::{Aligner, ExtensionError};
-use crate::metrics::Metrics;
 use crate::model::{Applicant, Observation, Scalar};
 
 mod bindings {
@@ -53,63 +50,18 @@ pub struct WasmAligner {
     linked: Linked<Pre>,
 }
 
+pure!(WasmAligner, Role::Aligner, |linked| Self { linked });
+
 impl WasmAligner {
-    /// Loads an aligner. Compiling takes long: not for async threads.
-    ///
-    /// # Errors
-    /// When the source cannot be read, is no component or does not fit the contract.
-    pub fn load(
-        name: &str,
-        source: &Source,
-        limits: Limits,
-        runtime: &Runtime,
-        metrics: Arc<Metrics>,
-    ) -> Result<Self, LoadError> {
-        Self::build(name, &source.fetch(Role::Aligner.name())?, limits, runtime, metrics)
-    }
-
-    /// Makes one of code that was read before. Compiling takes long: not for async threads.
-    ///
-    /// # Errors
-    /// When it is no component or does not fit the contract.
-    pub fn build(
-        name: &str,
-        code: &Code,
-        limits: Limits,
-        runtime: &Runtime,
-        metrics: Arc<Metrics>,
-    ) -> Result<Self, LoadError> {
-        Ok(Self { linked: Linked::pure(name, code, limits, runtime, &metrics, true)? })
-    }
-
     /// Starts the aligner once on trial and logs who it says it is.
     ///
     /// # Errors
     /// When it traps, runs past its deadline, or one of its exports has another type than the contract says.
     pub async fn try_out(&self) -> Result<(), CallError> {
-        let about = self
-            .linked
-            .call("", Timestamp::default(), async |store, guest| {
-                guest.tidegate_policy_alignment().call_describe(store).await
-            })
-            .await?;
-        introduce(self.linked.caller.name(), "aligner", &about);
-        Ok(())
-    }
-}
-
-#[async_trait]
-impl Kind for WasmAligner {
-    fn make(spec: &Spec, code: &Code, runtime: &Runtime, metrics: Arc<Metrics>) -> Result<Self, LoadError> {
-        Self::build(&spec.name, code, spec.limits.clone(), runtime, metrics)
-    }
-
-    fn asks(&self) -> &[String] {
-        &self.linked.asks
-    }
-
-    async fn on_trial(&self) -> Result<(), CallError> {
-        self.try_out().await
+        introduce(Role::Aligner, &self.linked, async |store, guest| {
+            guest.tidegate_policy_alignment().call_describe(store).await
+        })
+        .await
     }
 }
 

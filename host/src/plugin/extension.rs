@@ -1,8 +1,7 @@
-//! `tidegate:policy/extension`: what a policy asks while it decides, and what evaluators, aligners and filters share.
+//! `tidegate:policy/extension`: what a policy asks while it decides, and what comes of the answers of evaluators, aligners and
+//! filters.
 
 use std::time::Duration;
-
-use tracing::info;
 
 use super::CallError;
 use super::call::State;
@@ -76,12 +75,6 @@ impl Host for State {
             model::Ruling::Vetoed { by, reason } => Ruling::Vetoed((by, reason)),
         }))
     }
-}
-
-/// Logs who a plugin says it is.
-pub(super) fn introduce(plugin: &str, role: &'static str, about: &terms::Description) {
-    let terms::Description { name, version, summary } = about;
-    info!(plugin, role, describes_itself = name, version, summary, "plugin is ready");
 }
 
 /// The domain's form of an answer that an evaluator, an aligner or a filter gave or did not give.

@@ -3,21 +3,19 @@
 use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
-use tidegate_common::time::Timestamp;
+use wasmtime::Store;
 use wasmtime::component::Resource;
 
+use super::CallError;
 use super::call::State;
 use super::contract::Contract;
-use super::extension::{answered, introduce, job_of};
-use super::kind::Kind;
+use super::extension::{answered, job_of};
 use super::linked::{Linked, world};
-use super::load::{Code, Source};
 use super::log::clean;
+use super::pure::{introduce, pure};
 use super::view::{View, from_proposal, into_proposal};
-use super::{CallError, Limits, LoadError, Runtime, Spec};
 use crate::config::Role;
 use crate::extension::{ExtensionError, Filter};
-use crate::metrics::Metrics;
 use crate::model::{Evaluation, FilterOutcome, Observation, Proposal};
 
 mod bindings {
@@ -58,65 +56,21 @@ pub struct WasmFilter {
     priority: OnceLock<i32>,
 }
 
+pure!(WasmFilter, Role::Filter, |linked| Self { linked, priority: OnceLock::new() });
+
 impl WasmFilter {
-    /// Loads a filter. Compiling takes long: not for async threads.
-    ///
-    /// # Errors
-    /// When the source cannot be read, is no component or does not fit the contract.
-    pub fn load(
-        name: &str,
-        source: &Source,
-        limits: Limits,
-        runtime: &Runtime,
-        metrics: Arc<Metrics>,
-    ) -> Result<Self, LoadError> {
-        Self::build(name, &source.fetch(Role::Filter.name())?, limits, runtime, metrics)
-    }
-
-    /// Makes one of code that was read before. Compiling takes long: not for async threads.
-    ///
-    /// # Errors
-    /// When it is no component or does not fit the contract.
-    pub fn build(
-        name: &str,
-        code: &Code,
-        limits: Limits,
-        runtime: &Runtime,
-        metrics: Arc<Metrics>,
-    ) -> Result<Self, LoadError> {
-        Ok(Self { linked: Linked::pure(name, code, limits, runtime, &metrics, true)?, priority: OnceLock::new() })
-    }
-
     /// Starts the filter once on trial and logs who it says it is.
     ///
     /// # Errors
     /// When it traps, runs past its deadline, or one of its exports has another type than the contract says.
     pub async fn try_out(&self) -> Result<(), CallError> {
-        let (about, priority) = self
-            .linked
-            .call("", Timestamp::default(), async |store, guest| {
-                let guest = guest.tidegate_policy_filtering();
-                Ok((guest.call_describe(&mut *store).await?, guest.call_priority(store).await?))
-            })
-            .await?;
-        self.priority.get_or_init(|| priority);
-        introduce(self.linked.caller.name(), "filter", &about);
-        Ok(())
-    }
-}
-
-#[async_trait]
-impl Kind for WasmFilter {
-    fn make(spec: &Spec, code: &Code, runtime: &Runtime, metrics: Arc<Metrics>) -> Result<Self, LoadError> {
-        Self::build(&spec.name, code, spec.limits.clone(), runtime, metrics)
-    }
-
-    fn asks(&self) -> &[String] {
-        &self.linked.asks
-    }
-
-    async fn on_trial(&self) -> Result<(), CallError> {
-        self.try_out().await
+        let describe = async |store: &mut Store<State>, guest: &bindings::Filter| {
+            let guest = guest.tidegate_policy_filtering();
+            let (about, priority) = (guest.call_describe(&mut *store).await?, guest.call_priority(store).await?);
+            self.priority.get_or_init(|| priority);
+            Ok(about)
+        };
+        introduce(Role::Filter, &self.linked, describe).await
     }
 }
 

@@ -9,6 +9,7 @@ use super::contract::{Contract, Given};
 use super::load::{Code, load};
 use super::sandbox::Sandbox;
 use super::{CallError, Limits, LoadError, Runtime};
+use crate::config::Role;
 use crate::metrics::Metrics;
 
 /// One world of the contracts: what `bindgen!` makes of it, under one name for all.
@@ -63,7 +64,7 @@ pub(super) struct Linked<W> {
 }
 
 impl<W: World> Linked<W> {
-    /// A pure function, which is granted nothing. `is_nested` where another plugin's call waits for its calls.
+    /// A pure function, which is granted nothing. For the calls of all but policies another plugin's call waits.
     ///
     /// # Errors
     /// When it is no component or does not fit the contract.
@@ -73,11 +74,11 @@ impl<W: World> Linked<W> {
         limits: Limits,
         runtime: &Runtime,
         metrics: &Metrics,
-        is_nested: bool,
+        role: Role,
     ) -> Result<Self, LoadError> {
         let (pre, asks) = load(runtime, name, code, &W::CONTRACT, Given::Nothing, W::link, W::fit)?;
         let caller = Caller::pure(name, runtime, limits, metrics);
-        Ok(Self { caller: if is_nested { caller.nested() } else { caller }, asks, pre })
+        Ok(Self { caller: if role == Role::Policy { caller } else { caller.nested() }, asks, pre })
     }
 
     /// One that may have effects: `link` adds what it is granted.

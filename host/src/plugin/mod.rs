@@ -24,6 +24,7 @@ mod oci;
 mod options;
 mod output;
 mod policy;
+mod pure;
 mod quota;
 mod sandbox;
 mod shape;

@@ -6,22 +6,20 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use tidegate_common::configuration::Configuration;
 use tidegate_common::time::Timestamp;
-use tracing::info;
 use wasmtime::Store;
 use wasmtime::component::Resource;
 
+use super::CallError;
 use super::call::State;
 use super::contract::Contract;
-use super::kind::Kind;
 use super::linked::{Linked, world};
-use super::load::{Code, Source};
 use super::log::clean;
+use super::pure::{introduce, pure};
 use super::view::View;
-use super::{CallError, Limits, LoadError, Runtime, Spec};
+use super::view::bindings::tidegate::policy::terms::Description;
 use crate::config::Role;
 use crate::control::{Difference, ExtensionPlugins, RehearsalError, Table, rehearse};
 use crate::extension::Extensions;
-use crate::metrics::Metrics;
 use crate::model::{Decision, Evaluated, Event, EventKind, Failure, Observation, Scalar, Target, Verdict};
 use crate::policy::{Policy, PolicyError};
 
@@ -76,54 +74,29 @@ pub struct WasmPolicy {
     linked: Linked<Pre>,
 }
 
+pure!(WasmPolicy, Role::Policy, |linked| Self { linked }, {
+    async fn rehearse(
+        &self,
+        policies: &Table,
+        views: &[Arc<Observation>],
+        extensions: &ExtensionPlugins,
+    ) -> Result<Vec<Difference>, RehearsalError> {
+        rehearse(self, policies, views, extensions).await
+    }
+});
+
 impl WasmPolicy {
-    /// Loads a policy. Compiling takes long: not for async threads.
-    ///
-    /// # Errors
-    /// When the source cannot be read, is no component or does not fit the contract.
-    pub fn load(
-        name: &str,
-        source: &Source,
-        limits: Limits,
-        runtime: &Runtime,
-        metrics: Arc<Metrics>,
-    ) -> Result<Self, LoadError> {
-        Self::build(name, &source.fetch(Role::Policy.name())?, limits, runtime, metrics)
-    }
-
-    /// Makes one of code that was read before. Compiling takes long: not for async threads.
-    ///
-    /// # Errors
-    /// When it is no component or does not fit the contract.
-    pub fn build(
-        name: &str,
-        code: &Code,
-        limits: Limits,
-        runtime: &Runtime,
-        metrics: Arc<Metrics>,
-    ) -> Result<Self, LoadError> {
-        Ok(Self { linked: Linked::pure(name, code, limits, runtime, &metrics, false)? })
-    }
-
     /// Starts the policy once on trial and logs who it says it is.
     ///
     /// # Errors
     /// When it traps, runs past its deadline, or one of its exports has another type than the contract says.
     pub async fn try_out(&self) -> Result<(), CallError> {
-        let about = self
-            .linked
-            .call("", Timestamp::default(), async |store, guest| {
-                guest.tidegate_policy_scaling().call_describe(store).await
-            })
-            .await?;
-        info!(
-            plugin = self.linked.caller.name(),
-            describes_itself = about.name,
-            version = about.version,
-            summary = about.summary,
-            "policy is ready"
-        );
-        Ok(())
+        introduce(Role::Policy, &self.linked, async |store, guest| {
+            let wit::Description { name, version, summary } =
+                guest.tidegate_policy_scaling().call_describe(store).await?;
+            Ok(Description { name, version, summary })
+        })
+        .await
     }
 
     /// How long so many decisions took one after the other in one instance, which no daemon lets happen: what is missing
@@ -150,30 +123,6 @@ impl WasmPolicy {
             Ok(times)
         };
         self.linked.call("", observation.now, decide).await
-    }
-}
-
-#[async_trait]
-impl Kind for WasmPolicy {
-    fn make(spec: &Spec, code: &Code, runtime: &Runtime, metrics: Arc<Metrics>) -> Result<Self, LoadError> {
-        Self::build(&spec.name, code, spec.limits.clone(), runtime, metrics)
-    }
-
-    fn asks(&self) -> &[String] {
-        &self.linked.asks
-    }
-
-    async fn on_trial(&self) -> Result<(), CallError> {
-        self.try_out().await
-    }
-
-    async fn rehearse(
-        &self,
-        policies: &Table,
-        views: &[Arc<Observation>],
-        extensions: &ExtensionPlugins,
-    ) -> Result<Vec<Difference>, RehearsalError> {
-        rehearse(self, policies, views, extensions).await
     }
 }
 
