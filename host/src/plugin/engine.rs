@@ -188,8 +188,8 @@ fn config() -> Config {
         .max_wasm_stack(STACK)
         // Only for debuggers and profilers of the process: it would be made, kept and registered for each version.
         .native_unwind_info(false)
-        // The guest's own compiler has optimised: to do so again gains 5 % of a call (12 % in a JavaScript engine), and takes a
-        // third longer before a new version can go into service.
+        // The guest's own compiler has optimised: to do so again gains 5 % of a call (12 % in a JavaScript engine), and takes
+        // a third longer before a new version can go into service.
         .cranelift_opt_level(OptLevel::None)
         .allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
     config

@@ -1,5 +1,5 @@
-//! `tidegate:policy/extension`: what a policy asks while it decides, and what comes of the answers of evaluators, aligners and
-//! filters.
+//! `tidegate:policy/extension`: what a policy asks while it decides, and what becomes of the answers of evaluators,
+//! aligners and filters.
 
 use std::time::Duration;
 
